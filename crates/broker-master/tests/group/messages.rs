@@ -1,0 +1,79 @@
+//! Messages of one source are handled in order, and none when it is gone.
+
+use std::sync::{Arc, Mutex};
+
+use ffrpc::{NodeEvent, Services};
+use prost::Message as _;
+use protocol::v1::Offline;
+
+use crate::harness::{By, Shared, eventually, master, node, resolved, within};
+
+const MESSAGES: u64 = 20_000;
+
+#[tokio::test]
+async fn messages_of_one_source_arrive_in_order_and_all_of_them() {
+    for (from_by, to_by) in [
+        (By::Socket, By::Socket),
+        (By::Memory, By::Memory),
+        (By::Socket, By::Memory),
+        (By::Memory, By::Socket),
+    ] {
+        let master = master("").await;
+        let seen: Shared<Vec<u64>> = Arc::default();
+        let services = Services::new().message("count", {
+            let seen = Arc::clone(&seen);
+            move |message| {
+                let number = Offline::decode(message.body).unwrap().login;
+                seen.lock().unwrap().push(number);
+            }
+        });
+        let _receiver = node(&master, to_by, "receiver@0", services).await;
+        let sender = node(&master, from_by, "sender@0", Services::new()).await;
+        let to = resolved(&sender, "receiver@0").await;
+        for login in 0..MESSAGES {
+            sender.control(to, "count", &Offline { login }).unwrap();
+        }
+        eventually(|| (seen.lock().unwrap().len() as u64 == MESSAGES).then_some(())).await;
+        let seen = seen.lock().unwrap();
+        assert!(seen.iter().copied().eq(0..MESSAGES), "out of order");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_node_is_handled_after_its_end_was_told() {
+    let master = master("").await;
+    let log: Shared<Vec<&str>> = Arc::new(Mutex::default());
+    let services = Services::new()
+        .message("word", {
+            let log = Arc::clone(&log);
+            move |_| log.lock().unwrap().push("word")
+        })
+        .events({
+            let log = Arc::clone(&log);
+            move |event| {
+                if let NodeEvent::Removed(_) = event {
+                    log.lock().unwrap().push("gone");
+                }
+            }
+        });
+    let _receiver = node(&master, By::Socket, "receiver@0", services).await;
+    for round in 0..20 {
+        let sender = node(
+            &master,
+            By::Socket,
+            &format!("sender@{round}"),
+            Services::new(),
+        )
+        .await;
+        let to = resolved(&sender, "receiver@0").await;
+        for login in 0..500 {
+            sender.control(to, "word", &Offline { login }).unwrap();
+        }
+        within(sender.leave()).await;
+        eventually(|| (log.lock().unwrap().last() == Some(&"gone")).then_some(())).await;
+    }
+    let log = log.lock().unwrap();
+    let gone = log.iter().filter(|word| **word == "gone").count();
+    // Leaving lets the link run dry first, so that every word came before.
+    assert_eq!((gone, log.len()), (20, 20 * 501));
+}

@@ -1,0 +1,44 @@
+//! What every daemon shares, so that its `main.rs` is a script: arguments,
+//! topology, tracing, signals, drain, systemd, metrics and health pages.
+//!
+//! - [`run`] is the frame around a daemon's own work, [`Daemon`] what that work
+//!   is given.
+//! - [`boot`] finds the process in the topology; a wrong file or name ends it
+//!   with an [`Exit`] code of its own before any socket opens.
+//! - [`Shutdown`] is the first signal and the second; [`Readiness`] what
+//!   `/readyz` says; [`bind`] opens a socket or says what to change.
+//!
+//! `examples/idle.rs` is a whole daemon that does nothing. This crate knows no
+//! role's work, and links no Python. Two things are the process's own and
+//! therefore there once: the subscriber of the log, and the recorder of the
+//! metrics, which exists only where a page asks for it.
+
+mod args;
+mod boot;
+mod exit;
+pub mod http;
+mod limits;
+mod listen;
+mod log;
+mod process;
+mod readiness;
+mod recorder;
+mod run;
+mod shutdown;
+pub mod systemd;
+mod version;
+
+pub use args::{Args, LogFormat, parse};
+pub use boot::{Boot, BootError, boot, role_name};
+pub use exit::{EXIT_CODES, Exit};
+pub use http::HttpServer;
+pub use limits::raise_file_limit;
+pub use listen::{BindError, ListenSite, bind};
+pub use log::{COLOR_VARIABLE, init_tracing, wants_colour};
+pub use process::ProcessSample;
+pub use readiness::Readiness;
+pub use recorder::Metrics;
+pub use run::{Daemon, Drain, run};
+pub use shutdown::{Shutdown, Trigger};
+pub use systemd::{ready, stopping};
+pub use version::build_version;

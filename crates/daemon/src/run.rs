@@ -1,0 +1,172 @@
+//! The frame around a daemon: everything before and after its own work.
+
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+
+use protocol::v1::Role;
+use tokio::{net::TcpListener, runtime};
+use tracing::{error, info, warn};
+
+use crate::{
+    Args, BindError, Boot, Exit, HttpServer, Readiness, Shutdown, bind, boot, build_version, http,
+    init_tracing, raise_file_limit, systemd,
+};
+
+/// What a daemon's own work is given.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Which node it is, in which group.
+    pub boot: Boot,
+    /// When to stop.
+    pub shutdown: Shutdown,
+    /// Whether it takes work.
+    pub readiness: Readiness,
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// Everything that was under way has finished.
+    Clean,
+    /// The grace period ended first; the rest was dropped.
+    OutOfTime,
+    /// A second signal ended it; the rest was dropped.
+    Forced,
+}
+
+/// What a drain may take beyond the grace period, at whose end daemons begin
+/// to close what is left.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long the runtime may take to end, once the work has.
+const RUNTIME_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a scrape that is under way at the end may take.
+const HTTP_GRACE: Duration = Duration::from_millis(200);
+
+/// Runs a daemon from its command line to its exit code: topology, tracing,
+/// limits, runtime, signals, watchdog, HTTP pages, and then `work`. A wrong
+/// topology, or a name that is not in it, is explained on stderr before any
+/// socket opens.
+///
+/// `work` builds the daemon, calls [`Daemon::ready`] when it takes work, waits
+/// for [`Daemon::shutdown`], and drains within [`Daemon::drain`].
+pub fn run<F>(args: &Args, role: Role, work: impl FnOnce(Daemon) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let boot = match boot(args, role) {
+        Ok(boot) => boot,
+        Err(error) => {
+            eprintln!("{error}");
+            return error.exit().into();
+        }
+    };
+    init_tracing(args.log_format);
+    match run_booted(boot, work) {
+        Ok(()) => {
+            info!("stopped");
+            Exit::Ok.into()
+        }
+        Err(error) => {
+            // With its sources, which the texts themselves do not repeat.
+            error!(error = format!("{error:#}"), "failed");
+            Exit::Failure.into()
+        }
+    }
+}
+
+fn run_booted<F>(boot: Boot, work: impl FnOnce(Daemon) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let files = raise_file_limit().unwrap_or_else(|error| {
+        warn!(%error, "limit of open files left as it was");
+        0
+    });
+    info!(
+        name = %boot.name,
+        group = %boot.topology.group,
+        build = build_version(),
+        pid = std::process::id(),
+        files,
+        "starting"
+    );
+    let runtime = build_runtime(boot.workers())?;
+    let outcome = runtime.block_on(async {
+        let shutdown = Shutdown::on_signals()?;
+        let watchdog = systemd::spawn_watchdog();
+        let readiness = Readiness::starting();
+        let pages = serve_pages(&boot, &readiness)?;
+        let outcome = work(Daemon {
+            boot,
+            shutdown,
+            readiness,
+        })
+        .await;
+        if let Some(pages) = pages {
+            pages.stop(HTTP_GRACE).await;
+        }
+        if let Some(watchdog) = watchdog {
+            watchdog.abort();
+        }
+        outcome
+    });
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    outcome
+}
+
+impl Daemon {
+    /// Listens where the topology says that this node's `field` is
+    /// (`tcp`, `websocket`, `listen`).
+    ///
+    /// # Errors
+    /// [`BindError`], whose message names the key to change.
+    pub fn bind(&self, field: &str, address: SocketAddr) -> Result<TcpListener, BindError> {
+        bind(address, &self.boot.site(field))
+    }
+
+    /// The daemon takes work from now on: says so in the log, on `/readyz`
+    /// and to the service manager.
+    pub fn ready(&self) {
+        self.readiness.set_ready();
+        systemd::ready();
+        info!("ready");
+    }
+
+    /// Lets `work` finish what is under way, for the topology's grace period
+    /// and two seconds more, or until a second signal. Says on `/readyz`, to
+    /// the service manager and in the log that the daemon drains, and how that
+    /// ended.
+    pub async fn drain(&self, work: impl Future<Output = ()>) -> Drain {
+        let grace = self.boot.topology.limits.drain_grace;
+        self.readiness.set_not_ready("draining");
+        systemd::stopping();
+        info!(grace_seconds = grace.as_secs_f64(), "draining");
+        let drain = tokio::select! {
+            () = work => Drain::Clean,
+            () = self.shutdown.forced() => Drain::Forced,
+            () = tokio::time::sleep(grace + LAST_WORDS) => Drain::OutOfTime,
+        };
+        match drain {
+            Drain::Clean => info!("drained"),
+            Drain::Forced => warn!("drain ended by a second signal"),
+            Drain::OutOfTime => warn!("drain ran out of time"),
+        }
+        drain
+    }
+}
+
+fn serve_pages(boot: &Boot, readiness: &Readiness) -> Result<Option<HttpServer>, BindError> {
+    let Some(address) = boot.http() else {
+        return Ok(None);
+    };
+    http::serve(address, &boot.site("http"), readiness.clone()).map(Some)
+}
+
+fn build_runtime(workers: Option<usize>) -> io::Result<runtime::Runtime> {
+    let mut builder = runtime::Builder::new_multi_thread();
+    if let Some(workers) = workers {
+        builder.worker_threads(workers.max(1));
+    }
+    builder.enable_all().build()
+}

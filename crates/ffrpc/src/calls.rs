@@ -1,0 +1,169 @@
+//! The calls that wait for their end.
+//!
+//! A state machine without I/O. Whoever ends a call takes its waiter out of the
+//! table, so that nobody else can end it again: that is the whole of "exactly
+//! once", and every way to an end goes through here.
+
+use std::collections::HashMap;
+
+use protocol::NodeId;
+
+/// Names a call at its caller. Never used twice in the life of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId(pub u64);
+
+/// Calls under way, each with a waiter `W` that is told of the end.
+#[derive(Debug)]
+pub struct Calls<W> {
+    next: u64,
+    pending: HashMap<CallId, Pending<W>>,
+}
+
+#[derive(Debug)]
+struct Pending<W> {
+    destination: NodeId,
+    waiter: W,
+}
+
+impl<W> Default for Calls<W> {
+    fn default() -> Self {
+        Calls {
+            next: 1,
+            pending: HashMap::new(),
+        }
+    }
+}
+
+impl<W> Calls<W> {
+    /// A call to `destination` begins.
+    pub fn begin(&mut self, destination: NodeId, waiter: W) -> CallId {
+        let id = CallId(self.next);
+        self.next += 1;
+        self.pending.insert(
+            id,
+            Pending {
+                destination,
+                waiter,
+            },
+        );
+        id
+    }
+
+    /// An answer has come from `source`: the waiter to give it to, unless the
+    /// call has ended already. Only the called node can answer, and the broker
+    /// in its stead.
+    pub fn answered(&mut self, id: CallId, source: NodeId) -> Option<W> {
+        let pending = self.pending.get(&id)?;
+        if source != pending.destination && source != NodeId::BROKER {
+            return None;
+        }
+        self.end(id)
+    }
+
+    /// The call ends here, by its deadline, its caller's leave or a refusal.
+    pub fn end(&mut self, id: CallId) -> Option<W> {
+        self.pending.remove(&id).map(|pending| pending.waiter)
+    }
+
+    /// The node is gone: the waiters of every call to it.
+    pub fn gone(&mut self, node: NodeId) -> Vec<W> {
+        self.pending
+            .extract_if(|_, pending| pending.destination == node)
+            .map(|(_, pending)| pending.waiter)
+            .collect()
+    }
+
+    /// The group is lost: the waiters of every call.
+    pub fn lost(&mut self) -> Vec<W> {
+        self.pending
+            .drain()
+            .map(|(_, pending)| pending.waiter)
+            .collect()
+    }
+
+    /// How many calls are under way.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether no call is under way.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn node(serial: u8) -> NodeId {
+        NodeId::new(1, u32::from(serial) + 1)
+    }
+
+    /// What may happen to a call, in any order and as often as it likes.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Begin(u8),
+        Answer { call: u8, source: u8 },
+        BrokerAnswer { call: u8 },
+        Deadline { call: u8 },
+        Gone(u8),
+        Lost,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..4u8).prop_map(Step::Begin),
+            4 => (0..40u8, 0..4u8).prop_map(|(call, source)| Step::Answer { call, source }),
+            1 => (0..40u8).prop_map(|call| Step::BrokerAnswer { call }),
+            2 => (0..40u8).prop_map(|call| Step::Deadline { call }),
+            1 => (0..4u8).prop_map(Step::Gone),
+            1 => Just(Step::Lost),
+        ];
+        prop::collection::vec(step, 0..120)
+    }
+
+    proptest! {
+        #[test]
+        fn a_call_ends_exactly_once(steps in steps()) {
+            let mut calls = Calls::default();
+            let mut begun: Vec<(CallId, NodeId)> = Vec::new();
+            let mut ended: Vec<usize> = Vec::new();
+            for step in steps.into_iter().chain([Step::Lost]) {
+                let call = |index: u8| CallId(u64::from(index) + 1);
+                match step {
+                    Step::Begin(to) => {
+                        let id = calls.begin(node(to), begun.len());
+                        prop_assert!(begun.iter().all(|(other, _)| *other != id));
+                        begun.push((id, node(to)));
+                    }
+                    Step::Answer { call: index, source } => {
+                        let waiter = calls.answered(call(index), node(source));
+                        if let Some(waiter) = waiter {
+                            prop_assert_eq!(begun[waiter].1, node(source), "answered by a stranger");
+                        }
+                        ended.extend(waiter);
+                    }
+                    Step::BrokerAnswer { call: index } => {
+                        ended.extend(calls.answered(call(index), NodeId::BROKER));
+                    }
+                    Step::Deadline { call: index } => ended.extend(calls.end(call(index))),
+                    Step::Gone(who) => {
+                        ended.extend(calls.gone(node(who)));
+                        let left = (0..begun.len())
+                            .filter(|waiter| begun[*waiter].1 == node(who))
+                            .all(|waiter| ended.contains(&waiter));
+                        prop_assert!(left, "a call outlived its destination");
+                    }
+                    Step::Lost => ended.extend(calls.lost()),
+                }
+            }
+            // Lost came last, so every call has ended, and none of them twice.
+            prop_assert!(calls.is_empty());
+            ended.sort_unstable();
+            prop_assert_eq!(ended, (0..begun.len()).collect::<Vec<_>>());
+        }
+    }
+}

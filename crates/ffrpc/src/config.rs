@@ -1,0 +1,61 @@
+//! What a node has to be told.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use protocol::{NodeName, Secret, link::LocalBroker, v1::Role};
+
+/// Who a node is and how it reaches its group.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Its name, unique in the group.
+    pub name: NodeName,
+    /// What it is.
+    pub role: Role,
+    /// How it reaches the master.
+    pub uplink: Uplink,
+    /// The group's secret; empty where the group has none.
+    pub secret: Secret,
+    /// How long a call waits for its answer, unless it says otherwise. 5 s.
+    pub call_timeout: Duration,
+    /// How many bytes may wait for the link before requests and notifies are
+    /// refused with `Overloaded`. 64 MiB.
+    pub outbox_bytes: usize,
+    /// How many requests may be in their handlers at once; past it they are
+    /// answered with `Overloaded`. 4,096.
+    pub max_requests: usize,
+    /// The version of the program, for operators.
+    pub build: String,
+}
+
+/// How a node reaches the master of its group.
+#[derive(Clone)]
+pub enum Uplink {
+    /// In another process, over gRPC.
+    Remote(SocketAddr),
+    /// In this process, over memory.
+    Local(Arc<dyn LocalBroker>),
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        NodeConfig {
+            name: "service@0".parse().expect("the literal is a name"),
+            role: Role::Service,
+            uplink: Uplink::Remote(SocketAddr::from(([127, 0, 0, 1], 10241))),
+            secret: Secret::default(),
+            call_timeout: Duration::from_secs(5),
+            outbox_bytes: 64 << 20,
+            max_requests: 4096,
+            build: String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Uplink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Uplink::Remote(address) => address.fmt(f),
+            Uplink::Local(_) => f.write_str("this process"),
+        }
+    }
+}

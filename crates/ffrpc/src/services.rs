@@ -1,0 +1,123 @@
+//! What a node answers to.
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use protocol::{CallError, NodeId};
+use tokio::time::Instant;
+
+use crate::replica::NodeRecord;
+
+/// A notify or control that arrived.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who sent it.
+    pub source: NodeId,
+    /// What it says.
+    pub body: Bytes,
+}
+
+/// A request that arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub source: NodeId,
+    /// What it asks.
+    pub body: Bytes,
+    /// When the caller stops waiting; the handler is dropped then.
+    pub deadline: Instant,
+}
+
+/// What happens to the node in its group.
+#[derive(Clone, Debug)]
+pub enum NodeEvent {
+    /// It has joined, under this id. The nodes that are there follow.
+    Joined(NodeId),
+    /// A node is new, or this is its record now.
+    Upserted(Arc<NodeRecord>),
+    /// A node is gone; nothing of it follows.
+    Removed(NodeId),
+    /// It is out of the group and knows nobody any more. It joins again by
+    /// itself, as a new node.
+    Lost,
+}
+
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
+type RequestHandler = Box<dyn Fn(Request) -> Answer + Send + Sync>;
+type MessageHandler = Box<dyn Fn(Message) + Send + Sync>;
+type EventHandler = Box<dyn Fn(NodeEvent) + Send + Sync>;
+
+/// The methods that a node offers, and who hears of its fate.
+///
+/// Requests run in a task each. Messages and events are handled one at a time,
+/// in the order in which they come, on the task that reads the link: those
+/// handlers must not block.
+#[derive(Default)]
+pub struct Services {
+    requests: HashMap<&'static str, RequestHandler>,
+    messages: HashMap<&'static str, MessageHandler>,
+    events: Option<EventHandler>,
+}
+
+impl Services {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Services::default()
+    }
+
+    /// Answers the requests of `method` with `handler`.
+    pub fn request<F, A>(mut self, method: &'static str, handler: F) -> Self
+    where
+        F: Fn(Request) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+    {
+        let handler: RequestHandler = Box::new(move |request| Box::pin(handler(request)));
+        self.requests.insert(method, handler);
+        self
+    }
+
+    /// Gives the notifies and controls of `method` to `handler`.
+    pub fn message(
+        mut self,
+        method: &'static str,
+        handler: impl Fn(Message) + Send + Sync + 'static,
+    ) -> Self {
+        self.messages.insert(method, Box::new(handler));
+        self
+    }
+
+    /// Tells `handler` what happens to the node in its group.
+    pub fn events(mut self, handler: impl Fn(NodeEvent) + Send + Sync + 'static) -> Self {
+        self.events = Some(Box::new(handler));
+        self
+    }
+
+    /// The names of what can be requested, as the directory shows them.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let mut methods: Vec<_> = self.requests.keys().map(ToString::to_string).collect();
+        methods.sort();
+        methods
+    }
+
+    /// The handler's answer to a request, begun; `None` if there is no handler.
+    pub(crate) fn answer(&self, method: &str, request: Request) -> Option<Answer> {
+        self.requests.get(method).map(|handler| handler(request))
+    }
+
+    /// Whether somebody took the message.
+    pub(crate) fn deliver(&self, method: &str, message: Message) -> bool {
+        match self.messages.get(method) {
+            Some(handler) => {
+                handler(message);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn tell(&self, event: NodeEvent) {
+        if let Some(handler) = &self.events {
+            handler(event);
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The envelope: one message between two nodes, written and read by hand.
+//!
+//! The layout is that of `Envelope` in `proto/redrabbit/v1/link.proto`, fields
+//! in the order of their numbers. Writing goes straight into a link's outgoing
+//! buffer; reading takes slices of the batch that arrived and copies nothing.
+
+use std::{fmt, str};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::encoding::{decode_varint, encode_varint, encoded_len_varint};
+
+pub use crate::v1::EnvelopeKind;
+use crate::{NodeId, batch};
+
+/// The most bytes that an envelope may have, encoded.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// The most bytes of a body that surely fits an envelope with a method name of
+/// up to 1 KiB and a trace context of up to 1 KiB.
+pub const MAX_BODY_BYTES: usize = MAX_BYTES - 4096;
+
+/// A message that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Who shall have it.
+    pub destination: NodeId,
+    /// Who sent it.
+    pub source: NodeId,
+    /// What it is.
+    pub kind: EnvelopeKind,
+    /// Its number in the ordered pair, from 1; 0 where pairs are not counted.
+    pub sequence: u64,
+    /// How far the other direction has arrived.
+    pub acknowledged: u64,
+    /// Joins an answer to its request.
+    pub call_id: u64,
+    /// What is called.
+    pub method: Text,
+    /// The destination's group, where it is another one.
+    pub group: Text,
+    /// How long the caller will still wait, in milliseconds.
+    pub deadline_ms: u32,
+    /// W3C trace context, where there is one.
+    pub trace_context: Bytes,
+    /// The message itself.
+    pub body: Bytes,
+}
+
+/// Text that is a slice of what arrived.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Text(Bytes);
+
+/// Why bytes are not an envelope, or not a batch of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// It ends in the middle of something.
+    #[error("the bytes end inside a field")]
+    Truncated,
+    /// A number is longer than ten bytes.
+    #[error("a varint is malformed")]
+    Varint,
+    /// A field has another type than the protocol gives it.
+    #[error("field {0} has the wrong type")]
+    FieldType(u32),
+    /// A routing field stands there twice, which could deceive a broker.
+    #[error("field {0} stands there twice")]
+    Repeated(u32),
+    /// A text is not UTF-8.
+    #[error("field {0} is not UTF-8")]
+    Utf8(u32),
+    /// No kind, or one that this version does not know.
+    #[error("the kind {0} is unknown")]
+    Kind(u64),
+    /// Larger than [`MAX_BYTES`].
+    #[error("an envelope of {0} bytes, at most {MAX_BYTES} are allowed")]
+    TooLarge(usize),
+}
+
+const DESTINATION: u8 = tag(1, FIXED64);
+const SOURCE: u8 = tag(2, FIXED64);
+const KIND: u8 = tag(3, VARINT);
+const SEQUENCE: u8 = tag(4, VARINT);
+const ACKNOWLEDGED: u8 = tag(5, VARINT);
+const CALL_ID: u8 = tag(6, VARINT);
+const METHOD: u8 = tag(7, LENGTH);
+const GROUP: u8 = tag(8, LENGTH);
+const DEADLINE_MS: u8 = tag(9, VARINT);
+const TRACE_CONTEXT: u8 = tag(10, LENGTH);
+const BODY: u8 = tag(11, LENGTH);
+
+const VARINT: u8 = 0;
+const FIXED64: u8 = 1;
+const LENGTH: u8 = 2;
+const FIXED32: u8 = 5;
+
+const fn tag(field: u8, wire_type: u8) -> u8 {
+    field << 3 | wire_type
+}
+
+impl Envelope {
+    /// An envelope with these routing fields and nothing else in it.
+    pub fn new(destination: NodeId, source: NodeId, kind: EnvelopeKind) -> Self {
+        Envelope {
+            destination,
+            source,
+            kind,
+            sequence: 0,
+            acknowledged: 0,
+            call_id: 0,
+            method: Text::default(),
+            group: Text::default(),
+            deadline_ms: 0,
+            trace_context: Bytes::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// How many bytes the envelope has, encoded as an element of a batch.
+    pub fn element_bytes(&self) -> usize {
+        let content = self.content_bytes();
+        1 + encoded_len_varint(content as u64) + content
+    }
+
+    /// Appends the envelope to `batch`.
+    pub fn write(&self, batch: &mut BytesMut) {
+        batch.reserve(self.element_bytes());
+        batch.put_u8(batch::ELEMENT);
+        encode_varint(self.content_bytes() as u64, batch);
+        // Destination, source and kind are written always: with them a broker
+        // finds each at its place.
+        batch.put_u8(DESTINATION);
+        batch.put_u64_le(self.destination.as_u64());
+        batch.put_u8(SOURCE);
+        batch.put_u64_le(self.source.as_u64());
+        batch.put_u8(KIND);
+        encode_varint(self.kind as u64, batch);
+        write_number(SEQUENCE, self.sequence, batch);
+        write_number(ACKNOWLEDGED, self.acknowledged, batch);
+        write_number(CALL_ID, self.call_id, batch);
+        write_bytes(METHOD, &self.method.0, batch);
+        write_bytes(GROUP, &self.group.0, batch);
+        write_number(DEADLINE_MS, self.deadline_ms.into(), batch);
+        write_bytes(TRACE_CONTEXT, &self.trace_context, batch);
+        write_bytes(BODY, &self.body, batch);
+    }
+
+    /// Reads what stands between two element heads of a batch. Fields may
+    /// stand in any order, unknown ones are passed over.
+    pub fn read(mut bytes: Bytes) -> Result<Self, WireError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(WireError::TooLarge(bytes.len()));
+        }
+        let mut envelope = Envelope::new(NodeId::BROKER, NodeId::BROKER, EnvelopeKind::Unspecified);
+        let mut routing_seen = 0_u8;
+        while bytes.has_remaining() {
+            let key = read_varint(&mut bytes)?;
+            let field = u32::try_from(key >> 3).map_err(|_| WireError::Varint)?;
+            let wire_type = (key & 7) as u8;
+            if let 1..=3 = field {
+                if routing_seen & 1 << field != 0 {
+                    return Err(WireError::Repeated(field));
+                }
+                routing_seen |= 1 << field;
+            }
+            match (field, wire_type) {
+                (1, FIXED64) => envelope.destination = read_node(&mut bytes)?,
+                (2, FIXED64) => envelope.source = read_node(&mut bytes)?,
+                (3, VARINT) => envelope.kind = kind(read_varint(&mut bytes)?)?,
+                (4, VARINT) => envelope.sequence = read_varint(&mut bytes)?,
+                (5, VARINT) => envelope.acknowledged = read_varint(&mut bytes)?,
+                (6, VARINT) => envelope.call_id = read_varint(&mut bytes)?,
+                (7, LENGTH) => envelope.method = read_text(7, &mut bytes)?,
+                (8, LENGTH) => envelope.group = read_text(8, &mut bytes)?,
+                (9, VARINT) => envelope.deadline_ms = read_varint(&mut bytes)? as u32,
+                (10, LENGTH) => envelope.trace_context = read_bytes(&mut bytes)?,
+                (11, LENGTH) => envelope.body = read_bytes(&mut bytes)?,
+                (1..=11, _) => return Err(WireError::FieldType(field)),
+                _ => skip(field, wire_type, &mut bytes)?,
+            }
+        }
+        match envelope.kind {
+            EnvelopeKind::Unspecified => Err(WireError::Kind(0)),
+            _ => Ok(envelope),
+        }
+    }
+
+    fn content_bytes(&self) -> usize {
+        9 + 9
+            + 2
+            + number_bytes(self.sequence)
+            + number_bytes(self.acknowledged)
+            + number_bytes(self.call_id)
+            + field_bytes(&self.method.0)
+            + field_bytes(&self.group.0)
+            + number_bytes(self.deadline_ms.into())
+            + field_bytes(&self.trace_context)
+            + field_bytes(&self.body)
+    }
+}
+
+/// What a broker reads of an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Who shall have it.
+    pub destination: NodeId,
+    /// Who says that it sent it.
+    pub source: NodeId,
+    /// What it is.
+    pub kind: EnvelopeKind,
+}
+
+impl Routing {
+    /// Reads the routing fields at the places where a writer that keeps to the
+    /// order of the fields puts them, and searches for them otherwise.
+    pub fn read(content: &[u8]) -> Result<Self, WireError> {
+        match Self::at_fixed_places(content) {
+            Some(routing) => Ok(routing),
+            None => Envelope::read(Bytes::copy_from_slice(content)).map(|envelope| Routing {
+                destination: envelope.destination,
+                source: envelope.source,
+                kind: envelope.kind,
+            }),
+        }
+    }
+
+    fn at_fixed_places(content: &[u8]) -> Option<Self> {
+        let head: &[u8; 20] = content.first_chunk()?;
+        let number = |at: usize| {
+            let bytes = head[at..at + 8].try_into().ok()?;
+            Some(NodeId::from_u64(u64::from_le_bytes(bytes)))
+        };
+        // Kinds are below 128, so that the varint is a single byte; any other
+        // goes the slow way, which says what is wrong with it.
+        if head[0] != DESTINATION || head[9] != SOURCE || head[18] != KIND {
+            return None;
+        }
+        Some(Routing {
+            destination: number(1)?,
+            source: number(10)?,
+            kind: kind(head[19].into()).ok()?,
+        })
+    }
+}
+
+impl EnvelopeKind {
+    /// Whether a lack of room may refuse it. Everything else is bounded by
+    /// whoever sends it: an answer by its request, control by its window.
+    pub fn is_refusable(self) -> bool {
+        matches!(self, EnvelopeKind::Notify | EnvelopeKind::Request)
+    }
+}
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Checked when it was made; checked again here because names are short
+        // and that is cheaper than `unsafe` is to review.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Text(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Text(text.into())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+fn kind(number: u64) -> Result<EnvelopeKind, WireError> {
+    i32::try_from(number)
+        .ok()
+        .and_then(|number| EnvelopeKind::try_from(number).ok())
+        .filter(|kind| *kind != EnvelopeKind::Unspecified)
+        .ok_or(WireError::Kind(number))
+}
+
+fn number_bytes(number: u64) -> usize {
+    match number {
+        0 => 0,
+        _ => 1 + encoded_len_varint(number),
+    }
+}
+
+fn field_bytes(field: &Bytes) -> usize {
+    match field.len() {
+        0 => 0,
+        length => 1 + encoded_len_varint(length as u64) + length,
+    }
+}
+
+fn write_number(tag: u8, number: u64, batch: &mut BytesMut) {
+    if number != 0 {
+        batch.put_u8(tag);
+        encode_varint(number, batch);
+    }
+}
+
+fn write_bytes(tag: u8, field: &Bytes, batch: &mut BytesMut) {
+    if !field.is_empty() {
+        batch.put_u8(tag);
+        encode_varint(field.len() as u64, batch);
+        batch.put_slice(field);
+    }
+}
+
+fn read_varint(bytes: &mut Bytes) -> Result<u64, WireError> {
+    match bytes.first() {
+        None => Err(WireError::Truncated),
+        Some(&byte) if byte < 0x80 => {
+            bytes.advance(1);
+            Ok(byte.into())
+        }
+        Some(_) => decode_varint(bytes).map_err(|_| WireError::Varint),
+    }
+}
+
+fn read_node(bytes: &mut Bytes) -> Result<NodeId, WireError> {
+    let raw = bytes.try_get_u64_le().map_err(|_| WireError::Truncated)?;
+    Ok(NodeId::from_u64(raw))
+}
+
+fn read_bytes(bytes: &mut Bytes) -> Result<Bytes, WireError> {
+    let length = read_varint(bytes)?;
+    if length > bytes.len() as u64 {
+        return Err(WireError::Truncated);
+    }
+    Ok(bytes.split_to(length as usize))
+}
+
+fn read_text(field: u32, bytes: &mut Bytes) -> Result<Text, WireError> {
+    let text = read_bytes(bytes)?;
+    match str::from_utf8(&text) {
+        Ok(_) => Ok(Text(text)),
+        Err(_) => Err(WireError::Utf8(field)),
+    }
+}
+
+/// Passes over a field of a later version.
+fn skip(field: u32, wire_type: u8, bytes: &mut Bytes) -> Result<(), WireError> {
+    let length = match wire_type {
+        VARINT => return read_varint(bytes).map(drop),
+        LENGTH => return read_bytes(bytes).map(drop),
+        FIXED64 => 8,
+        FIXED32 => 4,
+        _ => return Err(WireError::FieldType(field)),
+    };
+    if bytes.len() < length {
+        return Err(WireError::Truncated);
+    }
+    bytes.advance(length);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::v1;
+
+    prop_compose! {
+        fn envelopes()(
+            (destination, source, sequence, acknowledged, call_id) in any::<(u64, u64, u64, u64, u64)>(),
+            kind in 1i32..=6,
+            deadline_ms in any::<u32>(),
+            (method, group) in (".{0,20}", ".{0,20}"),
+            (trace, body) in any::<(Vec<u8>, Vec<u8>)>(),
+        ) -> Envelope {
+            Envelope {
+                destination: NodeId::from_u64(destination),
+                source: NodeId::from_u64(source),
+                kind: EnvelopeKind::try_from(kind).unwrap(),
+                sequence,
+                acknowledged,
+                call_id,
+                method: method.into(),
+                group: group.into(),
+                deadline_ms,
+                trace_context: trace.into(),
+                body: body.into(),
+            }
+        }
+    }
+
+    fn generated(envelope: &Envelope) -> v1::Envelope {
+        v1::Envelope {
+            destination: envelope.destination.as_u64(),
+            source: envelope.source.as_u64(),
+            kind: envelope.kind.into(),
+            sequence: envelope.sequence,
+            acknowledged: envelope.acknowledged,
+            call_id: envelope.call_id,
+            method: envelope.method.as_str().into(),
+            group: envelope.group.as_str().into(),
+            deadline_ms: envelope.deadline_ms,
+            trace_context: envelope.trace_context.clone(),
+            body: envelope.body.clone(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn our_encoding_and_the_generated_one_are_equal(envelope in envelopes()) {
+            let mut ours = BytesMut::new();
+            envelope.write(&mut ours);
+            prop_assert_eq!(ours.len(), envelope.element_bytes());
+            let theirs = v1::Batch::decode(&ours[..]).unwrap();
+            prop_assert_eq!(theirs.envelopes, vec![generated(&envelope)]);
+
+            let content = generated(&envelope).encode_to_vec();
+            let routing = Routing::read(&content).unwrap();
+            prop_assert_eq!(routing.destination, envelope.destination);
+            prop_assert_eq!(routing.source, envelope.source);
+            prop_assert_eq!(routing.kind, envelope.kind);
+            prop_assert_eq!(Envelope::read(content.into()).unwrap(), envelope);
+        }
+
+        #[test]
+        fn garbage_is_an_error_or_an_envelope_and_never_a_panic(bytes: Vec<u8>) {
+            let _ = Routing::read(&bytes);
+            let _ = Envelope::read(bytes.into());
+        }
+
+        #[test]
+        fn a_cut_envelope_is_refused_or_shorter(envelope in envelopes(), at in any::<prop::sample::Index>()) {
+            let content = generated(&envelope).encode_to_vec();
+            let cut = content[..at.index(content.len().max(1)).min(content.len())].to_vec();
+            if let Ok(read) = Envelope::read(cut.into()) {
+                prop_assert_ne!(read, envelope);
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_source_is_refused() {
+        let envelope = Envelope::new(NodeId::new(1, 1), NodeId::new(1, 2), EnvelopeKind::Notify);
+        let mut content = generated(&envelope).encode_to_vec();
+        content.push(SOURCE);
+        content.extend_from_slice(&7_u64.to_le_bytes());
+        assert_eq!(Envelope::read(content.into()), Err(WireError::Repeated(2)));
+    }
+
+    #[test]
+    fn unknown_fields_are_passed_over_and_unknown_kinds_are_not() {
+        let envelope = Envelope::new(NodeId::new(1, 1), NodeId::new(1, 2), EnvelopeKind::Notify);
+        let mut content = generated(&envelope).encode_to_vec();
+        content.extend_from_slice(&[0xa2, 0x01, 2, 9, 9]); // field 20, two bytes
+        assert_eq!(Envelope::read(content.into()), Ok(envelope));
+        assert_eq!(
+            Envelope::read(vec![KIND, 99].into()),
+            Err(WireError::Kind(99))
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! A link within a process: no encoding, no socket.
+
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+};
+
+use futures_util::task::AtomicWaker;
+
+use super::Refused;
+use crate::Envelope;
+
+/// A node's end of a link to a broker in its own process.
+pub struct MemoryLink {
+    /// Where the node sends.
+    pub sink: Arc<dyn EnvelopeSink>,
+    /// Where the broker puts what is for the node.
+    pub queue: Arc<EnvelopeQueue>,
+}
+
+/// Takes envelopes for routing.
+pub trait EnvelopeSink: Send + Sync {
+    /// Routes `envelope`, or says why not.
+    fn send(&self, envelope: Envelope) -> Result<(), Refused>;
+
+    /// The node sends nothing more.
+    fn close(&self);
+}
+
+/// Envelopes that wait for a node of the same process.
+///
+/// It has the bounds of an [`Outbox`](super::Outbox): at most `limit` bytes of
+/// what may be refused, and closed at four times that.
+#[derive(Debug)]
+pub struct EnvelopeQueue {
+    state: Mutex<State>,
+    reader: AtomicWaker,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    envelopes: Vec<Envelope>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// How far beyond its limit a queue may grow with what cannot be refused.
+const OVERFLOW: usize = 4;
+
+impl EnvelopeQueue {
+    /// An empty one that takes refusable envelopes up to `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(EnvelopeQueue {
+            state: Mutex::default(),
+            reader: AtomicWaker::new(),
+            limit,
+        })
+    }
+
+    /// Appends an envelope. Says whether nothing was waiting before, so that
+    /// the reader has to be woken when the caller is done appending.
+    pub fn push(&self, envelope: Envelope) -> Result<bool, Refused> {
+        let bytes = envelope.element_bytes();
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if envelope.kind.is_refusable() && state.bytes + bytes > self.limit {
+            return Err(Refused::Full);
+        }
+        if state.bytes + bytes > self.limit.saturating_mul(OVERFLOW) {
+            drop(state);
+            self.abandon();
+            return Err(Refused::Closed);
+        }
+        let was_empty = state.envelopes.is_empty();
+        state.bytes += bytes;
+        state.envelopes.push(envelope);
+        Ok(was_empty)
+    }
+
+    /// Wakes the reader.
+    pub fn wake(&self) {
+        self.reader.wake();
+    }
+
+    /// Everything that waits, as soon as there is something; `None` when the
+    /// link is closed and everything has been taken. One reader at a time.
+    pub async fn take(&self) -> Option<Vec<Envelope>> {
+        poll_fn(|context| {
+            self.reader.register(context.waker());
+            let mut state = self.lock();
+            if !state.envelopes.is_empty() {
+                state.bytes = 0;
+                return Poll::Ready(Some(std::mem::take(&mut state.envelopes)));
+            }
+            match state.closed {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Takes nothing more; what is there can still be read.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.wake();
+    }
+
+    /// Takes nothing more and forgets what is there.
+    pub fn abandon(&self) {
+        *self.lock() = State {
+            closed: true,
+            ..State::default()
+        };
+        self.wake();
+    }
+
+    /// How many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NodeId, envelope::EnvelopeKind};
+
+    fn sample(kind: EnvelopeKind) -> Envelope {
+        Envelope::new(NodeId::new(1, 1), NodeId::new(1, 2), kind)
+    }
+
+    #[tokio::test]
+    async fn a_reader_gets_all_that_waits_and_then_the_end() {
+        let queue = EnvelopeQueue::new(1000);
+        assert_eq!(queue.push(sample(EnvelopeKind::Notify)), Ok(true));
+        assert_eq!(queue.push(sample(EnvelopeKind::Notify)), Ok(false));
+        queue.close();
+        assert_eq!(
+            queue.push(sample(EnvelopeKind::Notify)),
+            Err(Refused::Closed)
+        );
+        assert_eq!(queue.take().await.map(|some| some.len()), Some(2));
+        assert_eq!(queue.take().await, None);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_notifies_and_takes_control() {
+        let one = sample(EnvelopeKind::Notify).element_bytes();
+        let queue = EnvelopeQueue::new(2 * one);
+        queue.push(sample(EnvelopeKind::Notify)).unwrap();
+        queue.push(sample(EnvelopeKind::Notify)).unwrap();
+        assert_eq!(queue.push(sample(EnvelopeKind::Notify)), Err(Refused::Full));
+        for _ in 0..6 {
+            queue.push(sample(EnvelopeKind::Control)).unwrap();
+        }
+        assert_eq!(
+            queue.push(sample(EnvelopeKind::Control)),
+            Err(Refused::Closed)
+        );
+        assert_eq!(queue.bytes(), 0);
+    }
+}

@@ -1,0 +1,217 @@
+//! The outgoing half of a link over gRPC: bytes that wait for the transport.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use tokio_stream::Stream;
+
+use super::Refused;
+
+/// Envelopes that wait for the transport, encoded.
+///
+/// Whoever sends appends under a short lock; the transport takes all that is
+/// there as one batch. No timer waits for a batch to fill: while the transport
+/// is busy with one, the next one gathers.
+///
+/// It holds at most `limit` bytes of what may be refused. What may not be
+/// (answers, control) goes past the limit, bounded by its senders' own windows;
+/// at four times the limit the link is taken for dead and closed.
+#[derive(Debug)]
+pub struct Outbox {
+    state: Mutex<State>,
+    reader: AtomicWaker,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Each ends between two elements; the last one still grows.
+    batches: VecDeque<BytesMut>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// Where one batch ends and the next begins.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How far beyond its limit an outbox may grow with what cannot be refused.
+const OVERFLOW: usize = 4;
+
+impl Outbox {
+    /// An empty one that takes refusable envelopes up to `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Outbox {
+            state: Mutex::default(),
+            reader: AtomicWaker::new(),
+            limit,
+        })
+    }
+
+    /// Appends `bytes` of whole elements that `write` puts there. Says whether
+    /// nothing was waiting before, so that the reader has to be woken
+    /// ([`wake`](Self::wake)) when the caller is done appending.
+    pub fn push(
+        &self,
+        bytes: usize,
+        refusable: bool,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<bool, Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        if refusable && state.bytes + bytes > self.limit {
+            return Err(Refused::Full);
+        }
+        if state.bytes + bytes > self.limit.saturating_mul(OVERFLOW) {
+            // Nobody is reading, or a window somewhere does not hold.
+            state.close();
+            drop(state);
+            self.wake();
+            return Err(Refused::Closed);
+        }
+        let was_empty = state.bytes == 0;
+        state.bytes += bytes;
+        match state.batches.back_mut() {
+            Some(batch) if batch.len() + bytes <= BATCH_BYTES => write(batch),
+            _ => {
+                let mut batch = BytesMut::with_capacity(bytes.max(512));
+                write(&mut batch);
+                state.batches.push_back(batch);
+            }
+        }
+        Ok(was_empty)
+    }
+
+    /// Wakes the transport.
+    pub fn wake(&self) {
+        self.reader.wake();
+    }
+
+    /// Takes nothing more; what is there still goes out.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.wake();
+    }
+
+    /// Whether it takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// What the transport reads. Dropping it closes the outbox: the link is
+    /// gone.
+    pub fn stream(self: &Arc<Self>) -> OutboxStream {
+        OutboxStream(Arc::clone(self))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn close(&mut self) {
+        *self = State {
+            closed: true,
+            ..State::default()
+        };
+    }
+}
+
+/// The batches of an [`Outbox`]; it ends when the outbox is closed and empty.
+#[derive(Debug)]
+pub struct OutboxStream(Arc<Outbox>);
+
+impl Stream for OutboxStream {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        // Registered before looking, so that a push in between wakes us.
+        self.0.reader.register(context.waker());
+        let mut state = self.0.lock();
+        match state.batches.pop_front() {
+            Some(batch) => {
+                state.bytes -= batch.len();
+                Poll::Ready(Some(batch.freeze()))
+            }
+            None if state.closed => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for OutboxStream {
+    fn drop(&mut self) {
+        self.0.lock().close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    fn push(outbox: &Outbox, bytes: usize, refusable: bool) -> Result<bool, Refused> {
+        outbox.push(bytes, refusable, |batch| batch.put_bytes(7, bytes))
+    }
+
+    #[tokio::test]
+    async fn what_waits_leaves_as_one_batch() {
+        let outbox = Outbox::new(1000);
+        let mut stream = outbox.stream();
+        assert_eq!(push(&outbox, 10, true), Ok(true));
+        assert_eq!(push(&outbox, 20, true), Ok(false));
+        assert_eq!(stream.next().await.unwrap().len(), 30);
+        assert_eq!(push(&outbox, 5, true), Ok(true));
+        outbox.close();
+        assert_eq!(stream.next().await.unwrap().len(), 5);
+        assert_eq!(stream.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn batches_end_between_elements_and_below_the_readers_limit() {
+        let outbox = Outbox::new(usize::MAX / 8);
+        let mut stream = outbox.stream();
+        for _ in 0..5 {
+            push(&outbox, 600 << 10, true).unwrap();
+        }
+        push(&outbox, 1 << 20, true).unwrap();
+        outbox.close();
+        while let Some(batch) = stream.next().await {
+            assert!(batch.len() % (600 << 10) == 0 || batch.len() == 1 << 20);
+            assert!(batch.len() <= super::super::MAX_BATCH_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_full_outbox_refuses_requests_and_takes_answers() {
+        let outbox = Outbox::new(100);
+        assert!(push(&outbox, 100, true).is_ok());
+        assert_eq!(push(&outbox, 1, true), Err(Refused::Full));
+        assert!(push(&outbox, 300, false).is_ok());
+        assert_eq!(outbox.bytes(), 400);
+        assert_eq!(push(&outbox, 1, false), Err(Refused::Closed));
+        assert_eq!((outbox.bytes(), outbox.is_closed()), (0, true));
+    }
+
+    #[test]
+    fn a_link_that_is_gone_takes_nothing() {
+        let outbox = Outbox::new(100);
+        drop(outbox.stream());
+        assert_eq!(push(&outbox, 1, false), Err(Refused::Closed));
+    }
+}

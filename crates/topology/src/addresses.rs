@@ -1,0 +1,168 @@
+//! Whether the addresses of a plan can be listened on, reached, and left open.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{
+    findings::Findings,
+    kind::Kind,
+    layer::KeyPath,
+    mistake::{Place, Problem},
+    plan::may_meet,
+    reference::{SECTIONS, Section},
+    settings::Settings,
+};
+
+/// Notes what is wrong with where nodes listen.
+pub(crate) fn check(settings: &Settings, findings: &mut Findings) {
+    clashes(settings, findings);
+    exposure(settings, findings);
+    reach(settings, findings);
+}
+
+/// An address that a node listens on.
+struct Listener<'a> {
+    path: KeyPath,
+    machine: String,
+    address: SocketAddr,
+    place: &'a Place,
+}
+
+/// Two listeners that the system would not let be bound at the same time.
+fn clashes(settings: &Settings, findings: &mut Findings) {
+    let mut listeners: Vec<Listener<'_>> = all_listeners(settings);
+    // The later of two in the file is the one that is told off.
+    listeners.sort_by(|a, b| a.place.order(b.place).then_with(|| a.path.cmp(&b.path)));
+    for (index, later) in listeners.iter().enumerate() {
+        let earlier = listeners[..index].iter().find(|earlier| {
+            may_meet(&earlier.machine, &later.machine) && overlap(earlier.address, later.address)
+        });
+        if let Some(earlier) = earlier {
+            let found = format!(
+                "{}, taken by {} = {} ({})",
+                later.address,
+                earlier.path,
+                earlier.address,
+                earlier.place.briefly(),
+            );
+            let expected = "an address or a port that is free on that machine";
+            findings.note(Problem::Clash, later.place, &later.path, found, expected);
+        }
+    }
+}
+
+fn all_listeners(settings: &Settings) -> Vec<Listener<'_>> {
+    let mut listeners = Vec::new();
+    for section in SECTIONS {
+        let nodes = match section.role() {
+            None => vec![KeyPath::new([section.top()])],
+            Some(_) => settings.nodes(section),
+        };
+        for node in nodes {
+            let machine: String = settings.text(&node.child("machine")).unwrap_or_default();
+            for key in section.keys().filter(|key| key.kind == Kind::Address) {
+                let path = node.child(key.name);
+                if let (Some(address), Some(place)) = (settings.text(&path), settings.place(&path))
+                {
+                    listeners.push(Listener {
+                        path,
+                        machine: machine.clone(),
+                        address,
+                        place,
+                    });
+                }
+            }
+        }
+    }
+    listeners
+}
+
+/// Whether two addresses of one machine exclude each other. Port 0 is a port
+/// of the system's choice. `[::]` takes IPv4 as well, as Linux has it.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let covers = |wide: IpAddr, narrow: IpAddr| {
+        wide.is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    one.port() != 0 && one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
+}
+
+/// A master that other machines can reach, and that asks for no secret.
+fn exposure(settings: &Settings, findings: &mut Findings) {
+    let listen = KeyPath::new(["master", "listen"]);
+    let keys = ["secret", "secret_file"].map(|name| KeyPath::new(["security", name]));
+    let safe = |path: &KeyPath| settings.text::<String>(path).is_some() || findings.touches(path);
+    let Some(address) = settings.text::<SocketAddr>(&listen) else {
+        return;
+    };
+    if address.ip().to_canonical().is_loopback() || keys.iter().any(safe) {
+        return;
+    }
+    if let Some(place) = settings.place(&listen) {
+        let found = format!("{address}, which other machines can reach, and no secret");
+        let expected = "secret or secret_file in [security], or an address of loopback";
+        findings.note(Problem::Exposed, place, &listen, found, expected);
+    }
+}
+
+/// A master on "every address" is none that another machine could dial.
+fn reach(settings: &Settings, findings: &mut Findings) {
+    let master = KeyPath::new(["master"]);
+    let listen = master.child("listen");
+    let Some(address) = settings.text::<SocketAddr>(&listen) else {
+        return;
+    };
+    let home: String = settings.text(&master.child("machine")).unwrap_or_default();
+    let nodes = settings
+        .nodes(Section::Gate)
+        .into_iter()
+        .chain(settings.nodes(Section::Scene));
+    let mut away: Vec<(KeyPath, String)> = nodes
+        .filter_map(|node| {
+            Some((
+                node.clone(),
+                settings.text::<String>(&node.child("machine"))?,
+            ))
+        })
+        .filter(|(_, machine)| !may_meet(&home, machine))
+        .collect();
+    away.sort();
+    if let (true, Some((node, machine)), Some(place)) = (
+        address.ip().is_unspecified(),
+        away.first(),
+        settings.place(&listen),
+    ) {
+        let found = format!("{address}, which {node} on {machine} cannot connect to");
+        let expected = "the address of the master's machine, which nodes connect to";
+        findings.note(Problem::WrongValue, place, &listen, found, expected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meet(one: &str, other: &str) -> bool {
+        let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+        assert_eq!(overlap(one, other), overlap(other, one));
+        overlap(one, other)
+    }
+
+    #[test]
+    fn every_address_overlaps_each_single_one() {
+        assert!(meet("127.0.0.1:1", "127.0.0.1:1"));
+        assert!(meet("0.0.0.0:1", "127.0.0.1:1"));
+        assert!(meet("[::]:1", "127.0.0.1:1"));
+        assert!(meet("[::]:1", "0.0.0.0:1"));
+        assert!(meet("[::]:1", "[::1]:1"));
+        assert!(meet("[::ffff:127.0.0.1]:1", "127.0.0.1:1"));
+    }
+
+    #[test]
+    fn other_ports_other_addresses_and_port_zero_do_not() {
+        assert!(!meet("127.0.0.1:1", "127.0.0.1:2"));
+        assert!(!meet("127.0.0.1:1", "127.0.0.2:1"));
+        assert!(!meet("0.0.0.0:1", "[::1]:1"));
+        assert!(!meet("127.0.0.1:0", "127.0.0.1:0"));
+        assert!(!meet("0.0.0.0:0", "[::]:0"));
+    }
+}

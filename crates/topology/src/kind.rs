@@ -1,0 +1,180 @@
+//! What a key takes: how it is written, what it must lie between.
+
+use std::net::SocketAddr;
+
+use protocol::{GroupName, NodeName};
+
+use crate::{
+    layer::Given,
+    units::{parse_duration, parse_size, show_duration, show_size},
+};
+
+/// The type of a key's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// A group's name.
+    Group,
+    /// A machine's name.
+    Machine,
+    /// An IP address and a port.
+    Address,
+    /// The name of a node of this role.
+    Node(&'static str),
+    /// A file or folder.
+    Path,
+    /// Several folders.
+    Paths,
+    /// Text that no message may show.
+    Secret,
+    /// Bytes, from the first to the second number.
+    Size(u64, u64),
+    /// Milliseconds, from the first to the second number.
+    Duration(u64, u64),
+    /// A whole number, from the first to the second.
+    Count(u64, u64),
+}
+
+/// The longest name of a machine, as the domain name system has it.
+const LONGEST_MACHINE: usize = 253;
+
+impl Kind {
+    /// The value in its plain form (text, a number of bytes, milliseconds or
+    /// pieces, or a list of texts), or nothing when it is not of this kind.
+    pub(crate) fn read(self, given: &Given) -> Option<Given> {
+        match self {
+            Kind::Size(least, most) => within(size(given)?, least, most),
+            Kind::Duration(least, most) => within(parse_duration(text(given)?)?, least, most),
+            Kind::Count(least, most) => within(count(given)?, least, most),
+            Kind::Paths => paths(given),
+            _ => {
+                let text = text(given)?;
+                self.accepts(text).then(|| Given::Text(text.to_owned()))
+            }
+        }
+    }
+
+    fn accepts(self, text: &str) -> bool {
+        match self {
+            Kind::Group => text.parse::<GroupName>().is_ok(),
+            Kind::Machine => {
+                !text.is_empty()
+                    && text.len() <= LONGEST_MACHINE
+                    && text.bytes().all(|byte| {
+                        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+                    })
+            }
+            Kind::Address => text.parse::<SocketAddr>().is_ok(),
+            Kind::Node(role) => text
+                .parse::<NodeName>()
+                .is_ok_and(|name| name.role() == role),
+            Kind::Path => is_path(text),
+            Kind::Secret => !text.trim().is_empty(),
+            Kind::Paths | Kind::Size(..) | Kind::Duration(..) | Kind::Count(..) => false,
+        }
+    }
+
+    /// What would have been right in the place of `given`: outside of a file
+    /// nothing is quoted, and there are no lists.
+    pub(crate) fn expects_for(self, given: &Given) -> String {
+        match (given, self) {
+            (Given::Word(_), Kind::Paths) => "paths with \":\" between them".to_owned(),
+            (Given::Word(_), _) => self.expects().replace(" in quotes", ""),
+            _ => self.expects(),
+        }
+    }
+
+    /// What would be right in a file, as a message says it.
+    pub(crate) fn expects(self) -> String {
+        match self {
+            Kind::Group => {
+                "a name in quotes, of 1 to 64 letters, digits, \"-\" and \"_\"".to_owned()
+            }
+            Kind::Machine => "a machine's name in quotes, such as \"game-1\"".to_owned(),
+            Kind::Address => {
+                "an IP address and a port in quotes, such as \"127.0.0.1:10241\"".to_owned()
+            }
+            Kind::Node(role) => format!("the name of a {role} in quotes, such as \"{role}@0\""),
+            Kind::Path => "a path in quotes".to_owned(),
+            Kind::Paths => "a list of paths, such as [\"lib\", \"/srv/game/lib\"]".to_owned(),
+            Kind::Secret => "a text in quotes, not empty".to_owned(),
+            Kind::Size(least, most) => format!(
+                "a size from {} to {}, such as \"{}\"",
+                show_size(least),
+                show_size(most),
+                show_size(most.min(64 << 10)),
+            ),
+            Kind::Duration(least, most) => format!(
+                "a duration in quotes from {} to {}, such as \"10s\" or \"500ms\"",
+                show_duration(least),
+                show_duration(most),
+            ),
+            Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
+        }
+    }
+
+    /// Its name in a reference.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Group | Kind::Machine | Kind::Node(_) => "name",
+            Kind::Address => "address",
+            Kind::Path => "path",
+            Kind::Paths => "paths",
+            Kind::Secret => "text",
+            Kind::Size(..) => "size",
+            Kind::Duration(..) => "duration",
+            Kind::Count(..) => "number",
+        }
+    }
+}
+
+fn text(given: &Given) -> Option<&str> {
+    match given {
+        Given::Text(text) | Given::Word(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn count(given: &Given) -> Option<u64> {
+    match given {
+        Given::Number(number) => u64::try_from(*number).ok(),
+        // Digits only: `parse` alone would take "+5".
+        Given::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()) => word.parse().ok(),
+        _ => None,
+    }
+}
+
+fn size(given: &Given) -> Option<u64> {
+    count(given).or_else(|| parse_size(text(given)?))
+}
+
+/// A list in the file; outside of it, paths with `:` between them, as in
+/// PYTHONPATH.
+fn paths(given: &Given) -> Option<Given> {
+    let paths: Vec<&str> = match given {
+        Given::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Given::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect::<Option<_>>()?,
+        Given::Word(word) if !word.starts_with('[') => word.split(':').collect(),
+        _ => return None,
+    };
+    let list = paths.iter().map(|path| Given::Text((*path).to_owned()));
+    paths
+        .iter()
+        .all(|path| is_path(path))
+        .then(|| Given::List(list.collect()))
+}
+
+/// The system ends a path at its first zero byte.
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
+}
+
+fn within(number: u64, least: u64, most: u64) -> Option<Given> {
+    (least..=most)
+        .contains(&number)
+        .then(|| Given::Number(number.into()))
+}

@@ -1,0 +1,48 @@
+//! From a TOML file to a validated plan of a group.
+//!
+//! One file describes one group, and every daemon of the group reads the same
+//! file. [`Topology::load`] takes that file, the environment and `--set`
+//! arguments, and gives either a plan that can be trusted or one error that
+//! lists every mistake, each with its place, what was found and what was
+//! expected.
+//!
+//! How it gets there, one module a step:
+//! 1. `file` and `overrides` turn what was written into layers: keys, values
+//!    and the place of each.
+//! 2. `shape` holds every layer against the [`reference`](keys) of keys:
+//!    unknown keys, wrong types, bad names, values out of range.
+//! 3. `settings` lays the layers over each other with the `config` crate,
+//!    the defaults of the reference lowest.
+//! 4. `assembly` reads the plan out of them; what is missing shows here.
+//! 5. `relations` checks what no single key can tell: clashing addresses,
+//!    names that nobody declares, a master that anyone could join.
+//!
+//! Invariants: a [`Topology`] in hand has passed all of these; loading opens
+//! no socket and changes nothing; a secret appears in no `Debug` output and in
+//! no message.
+//!
+//! It does not look whether a script exists or a machine can be reached: the
+//! file is read on every machine, and most of what it names is on another.
+
+mod addresses;
+mod assembly;
+mod declarations;
+mod file;
+mod findings;
+mod kind;
+mod layer;
+mod loader;
+mod mistake;
+mod nearest;
+mod overrides;
+mod plan;
+mod reference;
+mod relations;
+mod report;
+mod settings;
+mod shape;
+mod units;
+
+pub use mistake::{Mistake, Place, Problem, TopologyError};
+pub use plan::{Gate, Limits, Master, Scene, Security, Topology, this_machine};
+pub use reference::{Key, Presence, Section, keys};

@@ -1,0 +1,158 @@
+//! The plan of a group: who runs where, and within which limits.
+
+use std::{
+    collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path, path::PathBuf,
+    time::Duration,
+};
+
+use protocol::{GroupName, NodeName, Secret};
+
+use crate::{loader, mistake::TopologyError};
+
+/// One group, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topology {
+    /// The group's name.
+    pub group: GroupName,
+    /// The broker-master.
+    pub master: Master,
+    /// The gates by name.
+    pub gates: BTreeMap<NodeName, Gate>,
+    /// The scenes by name.
+    pub scenes: BTreeMap<NodeName, Scene>,
+    /// What everybody keeps to.
+    pub limits: Limits,
+    /// Who may join.
+    pub security: Security,
+}
+
+/// The broker-master.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Master {
+    /// Always `master@0`.
+    pub name: NodeName,
+    /// The machine that runs it, `localhost` for every machine.
+    pub machine: String,
+    /// Where nodes reach it.
+    pub listen: SocketAddr,
+    /// Where it serves metrics and health, if anywhere.
+    pub http: Option<SocketAddr>,
+    /// Threads that route messages, at least 1.
+    pub workers: usize,
+}
+
+/// A gate. At least one of `tcp` and `websocket` is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    /// The machine that runs it, `localhost` for every machine.
+    pub machine: String,
+    /// Where clients connect by TCP.
+    pub tcp: Option<SocketAddr>,
+    /// Where clients connect by WebSocket.
+    pub websocket: Option<SocketAddr>,
+    /// Where it serves metrics and health, if anywhere.
+    pub http: Option<SocketAddr>,
+    /// The scene that verifies new clients; the topology declares it.
+    pub verify: NodeName,
+    /// The scene that verified clients enter, `None` for the one that verified
+    /// them; the topology declares it.
+    pub enter: Option<NodeName>,
+}
+
+/// A scene.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// The machine that runs it, `localhost` for every machine.
+    pub machine: String,
+    /// The script that it runs: absolute, and perhaps not there.
+    pub script: PathBuf,
+    /// More folders to import from, absolute.
+    pub python_path: Vec<PathBuf>,
+    /// Where it serves metrics and health, if anywhere.
+    pub http: Option<SocketAddr>,
+}
+
+/// Bounds of queues, rates and times. What each means, and its default, is said
+/// in [`keys`](crate::keys).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the reference of keys says it once for all")]
+pub struct Limits {
+    pub frame_bytes: usize,
+    pub verify_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub send_queue_bytes: usize,
+    pub send_queue_frames: usize,
+    pub frames_per_second: u32,
+    pub frame_burst: u32,
+    pub sessions_per_gate: usize,
+    pub connections_per_address: usize,
+    pub session_window: u32,
+    pub scene_window_bytes: usize,
+    pub link_outbox_bytes: usize,
+    pub call_timeout: Duration,
+    pub handler_timeout: Duration,
+    pub handler_warn: Duration,
+    pub lease: Duration,
+    pub drain_grace: Duration,
+}
+
+/// Who may join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Security {
+    /// What a node must know; empty when the master listens on loopback only
+    /// and no secret was given.
+    pub secret: Secret,
+}
+
+/// The machine of nodes that run on every machine.
+const EVERY_MACHINE: &str = "localhost";
+
+impl Topology {
+    /// Loads `path`, the `REDRABBIT__*` environment over it, and the `--set
+    /// key=value` arguments over both.
+    ///
+    /// Relative paths in the file are relative to its folder, those in the
+    /// environment and in arguments to the current folder.
+    ///
+    /// # Errors
+    /// All mistakes at once: the file is refused whole.
+    pub fn load(path: &Path, set: &[String]) -> Result<Topology, TopologyError> {
+        // Without a current folder relative paths stay relative.
+        let folder = std::env::current_dir().unwrap_or_default();
+        let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        loader::load(path, &environment, set, &folder)
+    }
+
+    /// The nodes of a machine in the order in which they start: master, scenes,
+    /// gates. Nodes of `localhost` are on every machine.
+    pub fn roles_on(&self, machine: &str) -> Vec<NodeName> {
+        let master = std::iter::once((&self.master.name, &self.master.machine));
+        let scenes = self
+            .scenes
+            .iter()
+            .map(|(name, scene)| (name, &scene.machine));
+        let gates = self.gates.iter().map(|(name, gate)| (name, &gate.machine));
+        master
+            .chain(scenes)
+            .chain(gates)
+            .filter(|(_, place)| *place == EVERY_MACHINE || is_same(place, machine))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
+/// This machine's name, as `hostname` prints it: what [`Topology::roles_on`]
+/// takes.
+pub fn this_machine() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Whether nodes of these machines can meet on one.
+pub(crate) fn may_meet(one: &str, other: &str) -> bool {
+    one == EVERY_MACHINE || other == EVERY_MACHINE || is_same(one, other)
+}
+
+/// Names of machines are compared as the domain name system does.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}

@@ -1,0 +1,219 @@
+//! What a valid file turns into.
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+
+use protocol::NodeName;
+use topology::{Problem, Topology, this_machine};
+
+const MACHINES: &str = r#"
+group = "GroupA"
+
+[master]
+machine = "game-1"
+listen = "10.0.0.1:10241"
+workers = 4
+
+[gates."gate@0"]
+machine = "edge-1"
+tcp = "0.0.0.0:10242"
+enter = "scene@10"
+
+[gates."gate@1"]
+websocket = "127.0.0.1:10243"
+verify = "scene@9"
+
+[scenes."scene@10"]
+machine = "game-2"
+script = "/srv/game/main.py"
+
+[scenes."scene@9"]
+machine = "game-1"
+script = "scripts/../lobby.py"
+python_path = ["lib", "/srv/lib"]
+
+[scenes."scene@0"]
+machine = "game-1"
+script = "main.py"
+
+[limits]
+frame_bytes = 4096
+send_queue_bytes = "1MiB"
+lease = "1500ms"
+frame_burst = 50
+
+[security]
+secret = "long and random"
+"#;
+
+fn load(folder: &Path, text: &str, set: &[&str]) -> Result<Topology, topology::TopologyError> {
+    let path = folder.join("topology.toml");
+    fs::write(&path, text).expect("the folder is ours");
+    let set: Vec<String> = set.iter().map(ToString::to_string).collect();
+    Topology::load(&path, &set)
+}
+
+fn name(text: &str) -> NodeName {
+    text.parse().expect("a name")
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+#[test]
+fn every_value_of_a_file_arrives_in_the_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = load(folder.path(), MACHINES, &[]).unwrap();
+
+    assert_eq!(plan.group.as_str(), "GroupA");
+    assert_eq!(plan.master.name, name("master@0"));
+    assert_eq!(plan.master.listen, address("10.0.0.1:10241"));
+    assert_eq!(
+        (plan.master.machine.as_str(), plan.master.workers),
+        ("game-1", 4)
+    );
+    let gate = &plan.gates[&name("gate@0")];
+    assert_eq!(
+        (gate.tcp, gate.websocket),
+        (Some(address("0.0.0.0:10242")), None)
+    );
+    assert_eq!(
+        (&gate.verify, gate.enter.as_ref()),
+        (&name("scene@0"), Some(&name("scene@10")))
+    );
+    let gate = &plan.gates[&name("gate@1")];
+    assert_eq!(
+        (gate.machine.as_str(), &gate.verify),
+        ("localhost", &name("scene@9"))
+    );
+    assert_eq!(gate.enter, None);
+    assert_eq!(plan.limits.frame_bytes, 4096);
+    assert_eq!(plan.limits.send_queue_bytes, 1 << 20);
+    assert_eq!(plan.limits.lease, Duration::from_millis(1500));
+    assert_eq!(plan.limits.frame_burst, 50);
+    assert_eq!(plan.security.secret.expose(), "long and random");
+}
+
+#[test]
+fn limits_that_nobody_sets_have_their_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = load(folder.path(), MACHINES, &[]).unwrap().limits;
+
+    assert_eq!(limits.verify_timeout, Duration::from_secs(10));
+    assert_eq!(limits.idle_timeout, Duration::from_secs(60));
+    assert_eq!(limits.send_queue_frames, 1024);
+    assert_eq!(limits.frames_per_second, 200);
+    assert_eq!(limits.sessions_per_gate, 50_000);
+    assert_eq!(limits.connections_per_address, 256);
+    assert_eq!(limits.session_window, 16);
+    assert_eq!(limits.scene_window_bytes, 16 << 20);
+    assert_eq!(limits.link_outbox_bytes, 64 << 20);
+    assert_eq!(limits.call_timeout, Duration::from_secs(5));
+    assert_eq!(limits.handler_timeout, Duration::from_secs(30));
+    assert_eq!(limits.handler_warn, Duration::from_secs(1));
+    assert_eq!(limits.drain_grace, Duration::from_secs(10));
+}
+
+#[test]
+fn paths_of_a_file_are_relative_to_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = load(folder.path(), MACHINES, &[]).unwrap();
+
+    assert_eq!(
+        plan.scenes[&name("scene@0")].script,
+        folder.path().join("main.py")
+    );
+    assert_eq!(
+        plan.scenes[&name("scene@10")].script,
+        Path::new("/srv/game/main.py")
+    );
+    let scene = &plan.scenes[&name("scene@9")];
+    assert_eq!(
+        scene.python_path,
+        [folder.path().join("lib"), "/srv/lib".into()]
+    );
+    // There is no such folder to leave, so nothing is known about its "..".
+    assert_eq!(scene.script, folder.path().join("scripts/../lobby.py"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_script_behind_a_link_stays_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("release-1")).unwrap();
+    std::os::unix::fs::symlink("release-1", folder.path().join("current")).unwrap();
+    let set = ["scenes.scene@0.script=elsewhere"];
+    let text = MACHINES.replace("\"main.py\"", "\"current/main.py\"");
+
+    let plan = load(folder.path(), &text, &[]).unwrap();
+    assert_eq!(
+        plan.scenes[&name("scene@0")].script,
+        folder.path().join("current/main.py")
+    );
+    let text = MACHINES.replace("\"main.py\"", "\"current/../main.py\"");
+    let plan = load(folder.path(), &text, &[]).unwrap();
+    assert_eq!(
+        plan.scenes[&name("scene@0")].script,
+        folder.path().join("current/../main.py")
+    );
+    let plan = load(folder.path(), &text, &set).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(plan.scenes[&name("scene@0")].script, here.join("elsewhere"));
+}
+
+#[test]
+fn a_machine_runs_its_own_nodes_and_those_of_localhost_in_the_order_of_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = load(folder.path(), MACHINES, &[]).unwrap();
+    let roles = |machine| -> Vec<String> {
+        plan.roles_on(machine)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+
+    assert_eq!(
+        roles("game-1"),
+        ["master@0", "scene@0", "scene@9", "gate@1"]
+    );
+    assert_eq!(roles("EDGE-1"), ["gate@0", "gate@1"]);
+    assert_eq!(roles("localhost"), ["gate@1"]);
+    assert!(!this_machine().is_empty());
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("secret"), "hunter2\n").unwrap();
+    let text = MACHINES.replace("secret = \"long and random\"", "secret_file = \"secret\"");
+
+    let plan = load(folder.path(), &text, &[]).unwrap();
+    assert_eq!(plan.security.secret.expose(), "hunter2");
+    assert!(!format!("{plan:?}").contains("hunter2"));
+    for wrong in [&b" \n"[..], b"\xff"] {
+        fs::write(folder.path().join("secret"), wrong).unwrap();
+        let error = load(folder.path(), &text, &[]).unwrap_err();
+        assert_eq!(error.mistakes().len(), 1, "{error}");
+        assert_eq!(error.mistakes()[0].problem, Problem::Unreadable);
+    }
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_are_no_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("\u{feff}{}", MACHINES.replace('\n', "\r\n"));
+    load(folder.path(), &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_file_that_is_not_there_and_a_folder_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().join("absent.toml"), folder.path().to_owned()] {
+        let error = Topology::load(&path, &[]).unwrap_err();
+        assert_eq!(error.mistakes()[0].problem, Problem::Unreadable, "{error}");
+        assert!(
+            error.to_string().contains(&*path.to_string_lossy()),
+            "{error}"
+        );
+    }
+}
