@@ -22,18 +22,22 @@ struct Cli {
     /// Never finishes draining
     #[arg(long)]
     stubborn: bool,
+
+    /// Never gets ready, nor listens to who wants it to stop
+    #[arg(long)]
+    deaf: bool,
 }
 
 fn main() -> ExitCode {
     match daemon::parse::<Cli>() {
         Ok(cli) => daemon::run(&cli.args, Role::Gate, async |daemon| {
-            work(daemon, cli.stubborn).await
+            work(daemon, &cli).await
         }),
         Err(exit) => exit.into(),
     }
 }
 
-async fn work(daemon: Daemon, stubborn: bool) -> anyhow::Result<()> {
+async fn work(daemon: Daemon, cli: &Cli) -> anyhow::Result<()> {
     let plan = &daemon.boot.topology.gates[&daemon.boot.name];
     let listener = plan
         .tcp
@@ -42,11 +46,14 @@ async fn work(daemon: Daemon, stubborn: bool) -> anyhow::Result<()> {
     if let Some(listener) = &listener {
         info!(tcp = %listener.local_addr()?, "listening");
     }
+    if cli.deaf {
+        std::future::pending::<()>().await;
+    }
     daemon.ready();
     daemon.shutdown.requested().await;
     daemon
         .drain(async {
-            if stubborn {
+            if cli.stubborn {
                 std::future::pending::<()>().await;
             }
         })

@@ -34,7 +34,7 @@ pub enum Drain {
 }
 
 /// What a drain may take beyond the grace period, at whose end daemons begin
-/// to close what is left.
+/// to close what is left; and what work may take beyond a second signal.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long the runtime may take to end, once the work has.
@@ -97,12 +97,18 @@ where
         let watchdog = systemd::spawn_watchdog();
         let readiness = Readiness::starting();
         let pages = serve_pages(&boot, &readiness)?;
-        let outcome = work(Daemon {
+        let insisted = shutdown.clone();
+        let work = work(Daemon {
             boot,
             shutdown,
             readiness,
-        })
-        .await;
+        });
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = last_words_after(&insisted) => {
+                Err(anyhow::anyhow!("a second signal ended it before its work was done"))
+            }
+        };
         if let Some(pages) = pages {
             pages.stop(HTTP_GRACE).await;
         }
@@ -128,9 +134,9 @@ impl Daemon {
     /// The daemon takes work from now on: says so in the log, on `/readyz`
     /// and to the service manager.
     pub fn ready(&self) {
+        info!("ready");
         self.readiness.set_ready();
         systemd::ready();
-        info!("ready");
     }
 
     /// Lets `work` finish what is under way, for the topology's grace period
@@ -154,6 +160,13 @@ impl Daemon {
         }
         drain
     }
+}
+
+/// Waits until the work should have ended because of a second signal, whatever
+/// it was at.
+async fn last_words_after(shutdown: &Shutdown) {
+    shutdown.forced().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }
 
 fn serve_pages(boot: &Boot, readiness: &Readiness) -> Result<Option<HttpServer>, BindError> {

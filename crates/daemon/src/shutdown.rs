@@ -38,12 +38,12 @@ impl Shutdown {
                     Some(()) = interrupt.recv() => "SIGINT",
                     else => return,
                 };
-                trigger.advance();
-                if trigger.is_forced() {
+                if trigger.is_requested() {
                     warn!(signal = name, "told to stop at once");
                 } else {
                     info!(signal = name, "told to stop");
                 }
+                trigger.advance();
             }
         });
         Ok(shutdown)

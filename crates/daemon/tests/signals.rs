@@ -51,3 +51,15 @@ async fn a_drain_that_does_not_end_runs_out_of_time() {
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("drain ran out of time"), "{log}");
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_work_that_does_not_listen() {
+    let mut running = Idle::new("").args(&["--name", "gate@0", "--deaf"]).start();
+    running.logs("listening").await;
+    running.signal(Signal::TERM);
+    running.logs("told to stop").await;
+    running.signal(Signal::TERM);
+    let (status, log) = running.ended().await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("a second signal ended it"), "{log}");
+}

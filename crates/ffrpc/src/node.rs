@@ -108,6 +108,19 @@ impl Node {
         self.shared.read_replica(|replica| replica.resolve(name))
     }
 
+    /// As [`resolve`](Self::resolve), with an error to pass on.
+    ///
+    /// # Errors
+    /// `NotFound`: no node of this name takes calls.
+    pub fn find(&self, name: &NodeName) -> Result<NodeId, CallError> {
+        self.resolve(name).ok_or_else(|| {
+            CallError::new(
+                ErrorKind::NotFound,
+                format!("there is no {name} in the group"),
+            )
+        })
+    }
+
     /// What the directory says of a node.
     pub fn record(&self, id: NodeId) -> Option<Arc<NodeRecord>> {
         self.shared.read_replica(|replica| replica.get(id).cloned())

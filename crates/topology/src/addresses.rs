@@ -29,7 +29,7 @@ struct Listener<'a> {
 
 /// Two listeners that the system would not let be bound at the same time.
 fn clashes(settings: &Settings, findings: &mut Findings) {
-    let mut listeners: Vec<Listener<'_>> = all_listeners(settings);
+    let mut listeners = listeners(settings, findings);
     // The later of two in the file is the one that is told off.
     listeners.sort_by(|a, b| a.place.order(b.place).then_with(|| a.path.cmp(&b.path)));
     for (index, later) in listeners.iter().enumerate() {
@@ -50,7 +50,9 @@ fn clashes(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn all_listeners(settings: &Settings) -> Vec<Listener<'_>> {
+/// Every listener whose machine is known: one with a mistake in its machine
+/// could be anywhere.
+fn listeners<'a>(settings: &'a Settings, findings: &Findings) -> Vec<Listener<'a>> {
     let mut listeners = Vec::new();
     for section in SECTIONS {
         let nodes = match section.role() {
@@ -58,7 +60,11 @@ fn all_listeners(settings: &Settings) -> Vec<Listener<'_>> {
             Some(_) => settings.nodes(section),
         };
         for node in nodes {
-            let machine: String = settings.text(&node.child("machine")).unwrap_or_default();
+            let machine = node.child("machine");
+            if findings.is_faulty(&machine) {
+                continue;
+            }
+            let machine: String = settings.text(&machine).unwrap_or_default();
             for key in section.keys().filter(|key| key.kind == Kind::Address) {
                 let path = node.child(key.name);
                 if let (Some(address), Some(place)) = (settings.text(&path), settings.place(&path))

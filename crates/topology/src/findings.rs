@@ -48,6 +48,11 @@ impl Findings {
         self.faulty.contains(key) || key.parents().any(|parent| self.faulty.contains(&parent))
     }
 
+    /// Whether this very key has a mistake.
+    pub(crate) fn is_faulty(&self, key: &KeyPath) -> bool {
+        self.faulty.contains(key)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.mistakes.is_empty()
     }

@@ -43,7 +43,8 @@ fn references(settings: &Settings, findings: &mut Findings) {
                 continue;
             };
             let wanted = KeyPath::new([Section::Scene.top(), &scene]);
-            if declared.contains(&scene.as_str()) || findings.touches(&wanted) {
+            let noted = findings.is_faulty(&path) || findings.touches(&wanted);
+            if noted || declared.contains(&scene.as_str()) {
                 continue;
             }
             let found = match settings.is_default(&path) {
@@ -64,6 +65,9 @@ fn references(settings: &Settings, findings: &mut Findings) {
 fn windows(settings: &Settings, findings: &mut Findings) {
     let frame = KeyPath::new(["limits", "frame_bytes"]);
     let window = KeyPath::new(["limits", "scene_window_bytes"]);
+    if findings.is_faulty(&frame) || findings.is_faulty(&window) {
+        return;
+    }
     let size = |path| settings.number::<u64>(path);
     let (Some(largest), Some(room)) = (size(&frame), size(&window)) else {
         return;

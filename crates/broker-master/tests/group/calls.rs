@@ -73,6 +73,9 @@ async fn every_failure_has_its_own_kind() {
         error(&caller, to, "unheard-of").await.kind,
         ErrorKind::Unimplemented
     );
+    let unknown = caller.find(&"nobody@7".parse().unwrap()).unwrap_err();
+    assert_eq!(unknown.kind, ErrorKind::NotFound);
+    assert_eq!(caller.find(&"svc@0".parse().unwrap()), Ok(to));
     let nobody = NodeId::new(1, 999);
     assert_eq!(
         error(&caller, nobody, "fails").await.kind,

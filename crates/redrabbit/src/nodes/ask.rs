@@ -1,0 +1,74 @@
+//! The question to a master, and what its answers mean.
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use protocol::{
+    Secret,
+    v1::{ListNodesRequest, ListNodesResponse, registry_client::RegistryClient},
+};
+use tokio::time::timeout;
+use tonic::{Code, Status, transport::Endpoint};
+
+use super::NodesError;
+
+/// How long the master may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the master at `address` for its directory.
+pub(super) async fn list(
+    address: SocketAddr,
+    secret: &Secret,
+) -> Result<ListNodesResponse, NodesError> {
+    let asking = async {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        let channel = match endpoint {
+            Ok(endpoint) => endpoint.connect().await,
+            Err(error) => Err(error),
+        };
+        let channel = channel.map_err(|error| unreachable(address, root_cause(&error)))?;
+        let request = ListNodesRequest {
+            secret: secret.expose().to_owned(),
+        };
+        let response = RegistryClient::new(channel).list_nodes(request).await;
+        response.map_err(|status| explain(address, &status))
+    };
+    match timeout(PATIENCE, asking).await {
+        Ok(answer) => Ok(answer?.into_inner()),
+        Err(_) => Err(unreachable(
+            address,
+            format!("silence for {} s", PATIENCE.as_secs()),
+        )),
+    }
+}
+
+/// What a failed call means to whoever made it.
+fn explain(address: SocketAddr, status: &Status) -> NodesError {
+    match status.code() {
+        Code::PermissionDenied | Code::Unauthenticated => NodesError::SecretRefused { address },
+        // With a source it comes from our own end: what is there speaks
+        // something else.
+        _ if status.source().is_some() => unreachable(
+            address,
+            format!("what listens there is no master ({})", root_cause(status)),
+        ),
+        Code::Unimplemented => unreachable(address, "what listens there is no master".to_owned()),
+        _ => NodesError::Refused {
+            address,
+            message: status.message().to_owned(),
+        },
+    }
+}
+
+fn unreachable(address: SocketAddr, reason: String) -> NodesError {
+    NodesError::Unreachable { address, reason }
+}
+
+/// The innermost error says what the system said ("connection refused"); those
+/// around it say that something failed.
+fn root_cause(error: &dyn Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string().to_lowercase()
+}

@@ -1,0 +1,183 @@
+//! `redrabbit nodes`: who is in a group, as its master sees it.
+
+mod ask;
+mod view;
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use daemon::Exit;
+use protocol::Secret;
+use tokio::runtime;
+use topology::{Topology, TopologyError};
+
+/// The arguments of `nodes`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct NodesArgs {
+    /// The file that describes the group; configs/local.toml if it is there,
+    /// else /etc/redrabbit/topology.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "master")]
+    pub topology: Option<PathBuf>,
+
+    /// Overrides a key of the file; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "master")]
+    pub set: Vec<String>,
+
+    /// Asks the master at this address, without any file
+    #[arg(long, value_name = "ADDRESS")]
+    pub master: Option<SocketAddr>,
+
+    /// A file that holds the group's secret and nothing else, if the topology
+    /// does not have it
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Prints JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The directory could not be had. The message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum NodesError {
+    /// The topology file is wrong.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The file with the secret cannot be read.
+    #[error("cannot read the secret in {path}: {source}")]
+    SecretFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nobody answers.
+    #[error(
+        "no master answers at {address}: {reason}; is it running? \
+         start it with `redrabbit up FILE`, or ask systemctl"
+    )]
+    Unreachable {
+        /// Where it should be.
+        address: SocketAddr,
+        /// What came instead of an answer.
+        reason: String,
+    },
+    /// The master does not know the secret.
+    #[error(
+        "the master at {address} refuses the secret: give the group's own with --secret-file, \
+         or in [security] of the topology"
+    )]
+    SecretRefused {
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// The master answers, and not with a directory.
+    #[error("the master at {address} answers: {message}")]
+    Refused {
+        /// Where it is.
+        address: SocketAddr,
+        /// What it said.
+        message: String,
+    },
+    /// The runtime does not start.
+    #[error("cannot ask: {0}")]
+    System(#[from] io::Error),
+}
+
+const HELP: &str = "\
+Examples:
+  redrabbit nodes
+  redrabbit nodes --topology /etc/redrabbit/topology.toml
+  redrabbit nodes --master 10.0.0.1:10241 --secret-file /etc/redrabbit/secret
+  redrabbit nodes --json | jq '.nodes[].name'
+
+Exit codes:
+  0   the directory was printed
+  1   the master was not reached, or refused
+  64  the command line is wrong
+  78  the topology file is wrong";
+
+/// The topology of whoever sits in a working copy.
+const NEAR: &str = "configs/local.toml";
+/// The topology of a machine.
+const FAR: &str = "/etc/redrabbit/topology.toml";
+
+/// Asks the master, and gives what to print.
+///
+/// # Errors
+/// [`NodesError`].
+pub fn run(args: &NodesArgs) -> Result<String, NodesError> {
+    let (address, secret) = whom_to_ask(args)?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let response = runtime.block_on(ask::list(address, &secret))?;
+    Ok(if args.json {
+        view::to_json(response)
+    } else {
+        view::to_table(response)
+    })
+}
+
+impl NodesError {
+    /// How the program ends because of it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            NodesError::Topology(_) => Exit::Config,
+            NodesError::SecretFile { .. } => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+}
+
+fn whom_to_ask(args: &NodesArgs) -> Result<(SocketAddr, Secret), NodesError> {
+    let (address, secret) = match args.master {
+        Some(address) => (address, Secret::default()),
+        None => {
+            let default = || PathBuf::from(if Path::new(NEAR).exists() { NEAR } else { FAR });
+            let file = args.topology.clone().unwrap_or_else(default);
+            let topology = Topology::load(&file, &args.set)?;
+            (topology.master.listen, topology.security.secret)
+        }
+    };
+    let secret = match &args.secret_file {
+        Some(path) => read_secret(path)?,
+        None => secret,
+    };
+    Ok((reachable(address), secret))
+}
+
+fn read_secret(path: &Path) -> Result<Secret, NodesError> {
+    let text = fs::read_to_string(path).map_err(|source| NodesError::SecretFile {
+        path: path.display().to_string(),
+        source,
+    })?;
+    Ok(Secret::new(text.trim()))
+}
+
+/// Who listens on every address is reached on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_loopback() {
+        let reached = |text: &str| reachable(text.parse().unwrap()).to_string();
+        assert_eq!(reached("0.0.0.0:10241"), "127.0.0.1:10241");
+        assert_eq!(reached("[::]:10241"), "[::1]:10241");
+        assert_eq!(reached("10.0.0.1:10241"), "10.0.0.1:10241");
+    }
+}
