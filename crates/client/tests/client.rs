@@ -1,7 +1,6 @@
 //! The client against listeners that play a gate.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};

@@ -40,8 +40,12 @@ use crate::{
     services::NodeEvent,
 };
 
-/// How often a node reports, which renews its lease.
+/// How often a node reports, which renews its lease; more often where a lease
+/// is short, so that a late report or two cost nobody the lease.
 const REPORT: Duration = Duration::from_secs(1);
+const REPORTS_PER_LEASE: u32 = 4;
+/// A master that gives no lease worth the name is not reported to all the time.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
 /// How long any one step of joining may take.
 const STEP: Duration = Duration::from_secs(5);
 /// How long a node that leaves waits for its link to run dry.
@@ -54,6 +58,7 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::fro
 /// A Join stream and its link, open.
 struct Member {
     id: NodeId,
+    lease: Duration,
     requests: mpsc::Sender<JoinRequest>,
     responses: BoxStream<'static, Result<JoinResponse, Status>>,
     sender: LinkSender,
@@ -140,6 +145,7 @@ async fn join(shared: &Arc<Shared>) -> Result<Member, Status> {
     };
     Ok(Member {
         id: NodeId::from_u64(welcome.node_id),
+        lease: Duration::from_millis(welcome.lease_ms.into()),
         requests: requests_tx,
         responses,
         sender,
@@ -151,7 +157,8 @@ async fn join(shared: &Arc<Shared>) -> Result<Member, Status> {
 /// is told to leave.
 async fn live(shared: &Arc<Shared>, mut member: Member) -> ControlFlow<(), Status> {
     let mut reports = shared.report.subscribe();
-    let mut ticks = interval(REPORT);
+    let period = REPORT.min(member.lease / REPORTS_PER_LEASE);
+    let mut ticks = interval(period.max(SHORTEST_PERIOD));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ready = false;
     loop {

@@ -1,0 +1,130 @@
+//! A client's arrival: its place among the others, its transport, and what
+//! remains to be said when it goes.
+
+use std::{net::IpAddr, sync::Arc};
+
+use protocol::{close_reason_name, v1::CloseReason};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
+use tracing::{debug, info};
+
+use crate::{
+    close::{FAREWELL_TIME, Farewell},
+    connection::Connection,
+    handle::Handle,
+    outbound::Batch,
+    presence::Presence,
+    session::End,
+    shared::Shared,
+    transport::{Kind, Transport},
+};
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) ip: IpAddr,
+    pub(crate) kind: Kind,
+    pub(crate) since: Instant,
+}
+
+/// Serves a client until it is gone.
+pub(crate) async fn serve(shared: Arc<Shared>, socket: TcpStream, kind: Kind, ip: IpAddr) {
+    let since = Instant::now();
+    let client = Client { ip, kind, since };
+    shared.sessions.metrics.opened(kind);
+    let handle = Arc::new(shared.new_handle());
+    let outcome = match shared.connections.enter(ip, &handle) {
+        Ok(place) => {
+            let patience = since + shared.config.limits.verify_timeout;
+            let accepting = Transport::accept(kind, socket, shared.config.limits.frame_bytes);
+            // Who can be told why it ends is told so: hence the transport first.
+            let transport = tokio::select! {
+                biased;
+                accepted = timeout_at(patience, accepting) => {
+                    accepted.unwrap_or(Err(CloseReason::VerifyTimeout))
+                }
+                reason = asked_to_end(&handle) => Err(reason),
+            };
+            transport.map(|transport| (transport, place))
+        }
+        Err(reason) => {
+            refuse(&shared, socket, kind, reason).await;
+            Err(reason)
+        }
+    };
+    match outcome {
+        Ok((transport, place)) => {
+            Connection::new(&shared, handle, transport, client, place)
+                .run()
+                .await;
+        }
+        Err(reason) => client.record(&shared, reason, None),
+    }
+    shared.sessions.metrics.gone(kind);
+}
+
+/// Waits until somebody wants the connection to end.
+async fn asked_to_end(handle: &Handle) -> CloseReason {
+    let mut batch = Batch::default();
+    loop {
+        if let Some(reason) = handle.collect(&mut batch).asked {
+            return reason;
+        }
+        handle.woken().await;
+    }
+}
+
+/// Tells a client for whom there is no place that there is none.
+async fn refuse(shared: &Shared, socket: TcpStream, kind: Kind, reason: CloseReason) {
+    let Ok(_slot) = shared.refusals.try_acquire() else {
+        return;
+    };
+    let accepting = Transport::accept(kind, socket, shared.config.limits.frame_bytes);
+    if let Ok(Ok(transport)) = timeout(FAREWELL_TIME, accepting).await {
+        let end = End {
+            reason,
+            text: None,
+            offline: false,
+        };
+        transport.close(Batch::default(), Farewell::of(&end)).await;
+    }
+}
+
+impl Client {
+    /// Logs and counts the end of a connection, once for each.
+    pub(crate) fn record(&self, shared: &Shared, reason: CloseReason, session: Option<&Presence>) {
+        shared.sessions.metrics.closed(reason, session.is_some());
+        let reason = close_reason_name(reason);
+        let (ip, transport) = (self.ip.to_canonical(), self.kind.as_str());
+        let seconds = self.since.elapsed().as_secs();
+        match session {
+            Some(session) => info!(
+                session_id = session.session_id().as_str(), login = %session.login(),
+                %ip, transport, seconds, reason, "session closed"
+            ),
+            // Anybody can open a connection: these are for those who look.
+            None => debug!(%ip, transport, seconds, reason, "connection closed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `serve` makes, and how many bytes that is.
+    fn future_bytes<F, R>(_: F) -> usize
+    where
+        F: FnOnce(Arc<Shared>, TcpStream, Kind, IpAddr) -> R,
+    {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn task_of_a_connection_is_small() {
+        let bytes = future_bytes(serve);
+        assert!(bytes < 4096, "{bytes}");
+    }
+}

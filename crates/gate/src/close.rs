@@ -1,0 +1,98 @@
+//! How a connection's end is told: to the client, in the log, in the metrics.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::{
+    client::{CMD_VERIFY, FLAG_CLOSED, encode_frame},
+    close_reason_name,
+    v1::CloseReason,
+};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+
+use crate::session::End;
+
+/// A client that does not read its farewell within this time goes without.
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(1);
+
+/// What a client is told at the end.
+#[derive(Debug)]
+pub(crate) struct Farewell {
+    /// The last frame: `cmd` 0, `flags` 1, the reason.
+    pub(crate) frame: Bytes,
+    /// The same for those who look at WebSocket's own close.
+    pub(crate) websocket: CloseFrame,
+}
+
+impl Farewell {
+    /// What there is to say, unless nobody is there to hear it.
+    pub(crate) fn of(end: &End) -> Option<Farewell> {
+        let code = match end.reason {
+            CloseReason::ClientClosed | CloseReason::SocketError => return None,
+            CloseReason::ProtocolError => CloseCode::Protocol,
+            CloseReason::FrameTooLarge => CloseCode::Size,
+            CloseReason::Unspecified | CloseReason::ClosedByScene => CloseCode::Normal,
+            CloseReason::Draining => CloseCode::Away,
+            // It may be otherwise in a moment.
+            CloseReason::GateFull
+            | CloseReason::VerifyUnavailable
+            | CloseReason::SceneLost
+            | CloseReason::GroupLost => CloseCode::Again,
+            CloseReason::VerifyTimeout
+            | CloseReason::VerifyRefused
+            | CloseReason::UnverifiedFrame
+            | CloseReason::Idle
+            | CloseReason::SlowConsumer
+            | CloseReason::RateLimited
+            | CloseReason::AddressFull
+            | CloseReason::Replaced => CloseCode::Policy,
+        };
+        let name = close_reason_name(end.reason);
+        let text = end.text.as_deref().unwrap_or(name);
+        Some(Farewell {
+            frame: encode_frame(CMD_VERIFY, FLAG_CLOSED, text.as_bytes()),
+            websocket: CloseFrame {
+                code,
+                reason: name.into(),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn farewell(reason: CloseReason, text: Option<&str>) -> Option<Farewell> {
+        Farewell::of(&End {
+            reason,
+            text: text.map(str::to_owned),
+            offline: false,
+        })
+    }
+
+    #[test]
+    fn client_is_told_the_reason_or_the_words_of_the_refusal() {
+        let told = farewell(CloseReason::Idle, None).unwrap();
+        assert_eq!(told.frame, encode_frame(0, 1, b"idle"));
+        let told = farewell(CloseReason::VerifyRefused, Some("wrong password")).unwrap();
+        assert_eq!(told.frame, encode_frame(0, 1, b"wrong password"));
+        assert_eq!(told.websocket.reason.as_str(), "verify_refused");
+    }
+
+    #[test]
+    fn client_that_has_gone_is_told_nothing() {
+        assert!(farewell(CloseReason::ClientClosed, None).is_none());
+        assert!(farewell(CloseReason::SocketError, None).is_none());
+    }
+
+    #[test]
+    fn every_reason_fits_in_a_websocket_close() {
+        for reason in (0..=18).filter_map(|n| CloseReason::try_from(n).ok()) {
+            if let Some(told) = farewell(reason, None) {
+                assert!(told.websocket.reason.len() <= 123);
+                assert!(told.websocket.code.is_allowed());
+            }
+        }
+    }
+}

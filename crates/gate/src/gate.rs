@@ -1,0 +1,170 @@
+//! The gate as a component: started with its sockets, drained at the end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use protocol::v1::CloseReason;
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+
+use crate::{
+    close::FAREWELL_TIME,
+    group::Group,
+    listener::Acceptor,
+    shared::{GateConfig, Sessions, Shared},
+    transport::Kind,
+};
+
+/// How often the directory is told how many sessions there are.
+const LOAD_PACE: Duration = Duration::from_millis(500);
+/// What the closing of connections may take beyond the farewell of each.
+const CLOSING_TIME: Duration = Duration::from_millis(300);
+/// How long the leaving of the group may take.
+const LEAVE_TIME: Duration = Duration::from_millis(500);
+
+/// Where a gate listens.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// For clients over TCP.
+    pub tcp: Option<TcpListener>,
+    /// For clients over WebSocket.
+    pub websocket: Option<TcpListener>,
+}
+
+/// What a drain came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Sessions that went by themselves within the grace period.
+    pub left: usize,
+    /// Sessions that were closed with `draining` at its end.
+    pub closed: usize,
+    /// Whether every connection was gone when the gate left its group.
+    pub clean: bool,
+}
+
+/// A running gate.
+pub struct Gate {
+    shared: Arc<Shared>,
+    tcp: Option<SocketAddr>,
+    websocket: Option<SocketAddr>,
+    /// Everything that the gate has spawned.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Gate {
+    /// Starts a gate on a group that it has been wired to.
+    pub(crate) fn with_group(
+        config: GateConfig,
+        listeners: Listeners,
+        group: Arc<dyn Group>,
+        sessions: Arc<Sessions>,
+    ) -> Gate {
+        let mut gate = Gate {
+            shared: Arc::new(Shared::new(config, group, sessions)),
+            tcp: None,
+            websocket: None,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        gate.tcp = gate.listen(listeners.tcp, Kind::Tcp);
+        gate.websocket = gate.listen(listeners.websocket, Kind::WebSocket);
+        let report = report_load(Arc::clone(&gate.shared), gate.stop.clone());
+        gate.tasks.spawn(report);
+        gate
+    }
+
+    fn listen(&self, listener: Option<TcpListener>, kind: Kind) -> Option<SocketAddr> {
+        let listener = listener?;
+        let address = listener.local_addr().ok();
+        if let Some(address) = address {
+            info!(%address, transport = kind.as_str(), "listening for clients");
+        }
+        let acceptor = Acceptor {
+            listener,
+            kind,
+            shared: Arc::clone(&self.shared),
+            connections: self.tasks.clone(),
+            stop: self.stop.clone(),
+        };
+        self.tasks.spawn(acceptor.run());
+        address
+    }
+
+    /// Waits until the gate is in its group.
+    pub async fn ready(&self) {
+        self.shared.group.ready().await;
+    }
+
+    /// How many clients have been let in and are there.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.table.len()
+    }
+
+    /// Where clients connect over TCP.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+
+    /// Where clients connect over WebSocket.
+    pub fn websocket_address(&self) -> Option<SocketAddr> {
+        self.websocket
+    }
+
+    /// Takes nobody in any more, lets those who are there go on for `grace` or
+    /// until `forced`, closes who is left with `draining`, and leaves the
+    /// group. That takes less than two seconds after the grace period.
+    pub async fn drain(self, grace: Duration, forced: impl Future<Output = ()>) -> Drained {
+        let shared = &self.shared;
+        self.stop.cancel();
+        shared.group.set_draining();
+        shared.connections.drain();
+        let before = self.sessions();
+        info!(sessions = before, "gate drains");
+        tokio::select! {
+            _ = timeout(grace, shared.sessions.table.empty()) => {}
+            () = forced => {}
+        }
+        let closed = self.sessions();
+        shared.connections.close_all(CloseReason::Draining);
+        self.tasks.close();
+        let closing = FAREWELL_TIME + CLOSING_TIME;
+        let clean = timeout(closing, self.tasks.wait()).await.is_ok();
+        let _ = timeout(LEAVE_TIME, shared.group.leave()).await;
+        let left = before.saturating_sub(closed);
+        info!(left, closed, clean, "gate drained");
+        Drained {
+            left,
+            closed,
+            clean,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// A gate that is dropped without a drain takes its connections with it.
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.connections.close_all(CloseReason::Draining);
+    }
+}
+
+/// The number of sessions changes all the time, and nobody needs each change.
+async fn report_load(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut ticks = interval(LOAD_PACE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => shared.group.set_load(shared.sessions.table.len() as u64),
+        }
+    }
+}

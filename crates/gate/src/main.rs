@@ -1,0 +1,58 @@
+//! `gate --topology FILE --name gate@0`
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use daemon::{Args, Daemon};
+use ffrpc::Uplink;
+use gate::{Gate, GateConfig, Listeners};
+use protocol::v1::Role;
+
+/// Holds the clients of a group: their sockets, their sessions, their limits.
+#[derive(Debug, Parser)]
+#[command(version, after_help = daemon::EXIT_CODES)]
+struct Command {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn main() -> ExitCode {
+    match daemon::parse::<Command>() {
+        Ok(command) => daemon::run(&command.args, Role::Gate, serve),
+        Err(exit) => exit.into(),
+    }
+}
+
+async fn serve(daemon: Daemon) -> anyhow::Result<()> {
+    let topology = &daemon.boot.topology;
+    let name = daemon.boot.name.clone();
+    let place = topology.gates.get(&name).context("not in the topology")?;
+    let listen = |field, address: Option<_>| address.map(|at| daemon.bind(field, at)).transpose();
+    let listeners = Listeners {
+        tcp: listen("tcp", place.tcp)?,
+        websocket: listen("websocket", place.websocket)?,
+    };
+    let config = GateConfig {
+        name,
+        verify: place.verify.clone(),
+        enter: place.enter.clone(),
+        limits: topology.limits.clone(),
+    };
+    let uplink = Uplink::Remote(topology.master.listen);
+    let secret = topology.security.secret.clone();
+    let build = daemon::build_version().to_owned();
+    let gate = Gate::start(config, listeners, uplink, secret, build);
+
+    tokio::select! {
+        () = gate.ready() => daemon.ready(),
+        () = daemon.shutdown.requested() => {}
+    }
+    daemon.shutdown.requested().await;
+    let grace = topology.limits.drain_grace;
+    let forced = daemon.shutdown.forced();
+    daemon
+        .drain(async { _ = gate.drain(grace, forced).await })
+        .await;
+    Ok(())
+}

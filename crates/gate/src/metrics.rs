@@ -1,0 +1,138 @@
+//! Everything that a gate measures. The hot path holds the counters it needs;
+//! rare events look theirs up.
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use protocol::{close_reason_name, v1::CloseReason};
+
+use crate::{pace::Pause, transport::Kind};
+
+/// Sessions that have been let in and are not gone.
+const SESSIONS: &str = "redrabbit_gate_sessions";
+/// Open connections, verified or not, by `transport`: `tcp`, `websocket`.
+const CONNECTIONS: &str = "redrabbit_gate_connections";
+/// Connections that were accepted, by `transport`.
+const ACCEPTED: &str = "redrabbit_gate_accepted_total";
+/// Connections that could not be accepted because the system said no.
+const ACCEPT_ERRORS: &str = "redrabbit_gate_accept_errors_total";
+/// Clients that were turned away before they became a session, by `reason`.
+const REFUSED: &str = "redrabbit_gate_refused_total";
+/// Connections that ended, the refused ones among them, by `reason`.
+const CLOSED: &str = "redrabbit_gate_closed_total";
+/// Frames, by `direction`: `in` from clients, `out` to them.
+const FRAMES: &str = "redrabbit_gate_frames_total";
+/// Bytes of frames with their heads, by `direction`.
+const BYTES: &str = "redrabbit_gate_bytes_total";
+/// Frames for clients that were not delivered, by `reason`.
+const DROPPED: &str = "redrabbit_gate_dropped_total";
+/// How often the reading of a socket was stopped, by `reason`: `rate`,
+/// `session_window`, `scene_window`.
+const PAUSED: &str = "redrabbit_gate_paused_total";
+/// How long the verifying scene took to answer.
+const VERIFY: &str = "redrabbit_gate_verify_seconds";
+
+/// The gate's counters.
+pub(crate) struct Metrics {
+    pub(crate) sessions: Gauge,
+    pub(crate) frames_in: Counter,
+    pub(crate) bytes_in: Counter,
+    pub(crate) frames_out: Counter,
+    pub(crate) bytes_out: Counter,
+    paused_by_rate: Counter,
+    paused_by_session_window: Counter,
+    paused_by_scene_window: Counter,
+    pub(crate) verify_seconds: Histogram,
+    pub(crate) accept_errors: Counter,
+}
+
+/// Every way in which a frame for a client is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropReason {
+    /// The client has gone, or was never here.
+    UnknownLogin,
+    /// Its send queue was full, and it is closed for it.
+    SlowConsumer,
+    /// Its connection was about to end.
+    Closing,
+    /// A scene sent what is no message.
+    Malformed,
+}
+
+impl Metrics {
+    /// Describes and registers them, with the recorder of the process.
+    pub(crate) fn new() -> Self {
+        describe();
+        Metrics {
+            sessions: gauge!(SESSIONS),
+            frames_in: counter!(FRAMES, "direction" => "in"),
+            bytes_in: counter!(BYTES, "direction" => "in"),
+            frames_out: counter!(FRAMES, "direction" => "out"),
+            bytes_out: counter!(BYTES, "direction" => "out"),
+            paused_by_rate: counter!(PAUSED, "reason" => "rate"),
+            paused_by_session_window: counter!(PAUSED, "reason" => "session_window"),
+            paused_by_scene_window: counter!(PAUSED, "reason" => "scene_window"),
+            verify_seconds: histogram!(VERIFY),
+            accept_errors: counter!(ACCEPT_ERRORS),
+        }
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn opened(&self, kind: Kind) {
+        counter!(ACCEPTED, "transport" => kind.as_str()).increment(1);
+        gauge!(CONNECTIONS, "transport" => kind.as_str()).increment(1);
+    }
+
+    /// A connection is gone.
+    pub(crate) fn gone(&self, kind: Kind) {
+        gauge!(CONNECTIONS, "transport" => kind.as_str()).decrement(1);
+    }
+
+    /// A connection ends.
+    pub(crate) fn closed(&self, reason: CloseReason, was_session: bool) {
+        let reason = close_reason_name(reason);
+        counter!(CLOSED, "reason" => reason).increment(1);
+        if !was_session {
+            counter!(REFUSED, "reason" => reason).increment(1);
+        }
+    }
+
+    /// The reading of a socket was stopped.
+    pub(crate) fn paused(&self, pause: Pause) {
+        let counter = match pause {
+            Pause::Rate => &self.paused_by_rate,
+            Pause::SessionWindow => &self.paused_by_session_window,
+            Pause::SceneWindow => &self.paused_by_scene_window,
+        };
+        counter.increment(1);
+    }
+
+    /// A frame for a client is lost.
+    pub(crate) fn dropped(&self, reason: DropReason) {
+        counter!(DROPPED, "reason" => reason.as_str()).increment(1);
+    }
+}
+
+impl DropReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            DropReason::UnknownLogin => "unknown_login",
+            DropReason::SlowConsumer => "slow_consumer",
+            DropReason::Closing => "closing",
+            DropReason::Malformed => "malformed",
+        }
+    }
+}
+
+fn describe() {
+    describe_gauge!(SESSIONS, "Clients that have been let in.");
+    describe_gauge!(CONNECTIONS, "Open connections.");
+    describe_counter!(ACCEPTED, "Connections accepted.");
+    describe_counter!(ACCEPT_ERRORS, "Connections the system would not accept.");
+    describe_counter!(REFUSED, "Connections that ended before they were let in.");
+    describe_counter!(CLOSED, "Connections ended.");
+    describe_counter!(FRAMES, "Frames from and to clients.");
+    describe_counter!(BYTES, "Bytes of frames from and to clients.");
+    describe_counter!(DROPPED, "Frames for clients that were lost.");
+    describe_counter!(PAUSED, "Times that a client's socket was not read on.");
+    describe_histogram!(VERIFY, "Time until the verifying scene answered.");
+}

@@ -1,0 +1,114 @@
+//! The gate as a node of its group: which messages it takes, and how it sends
+//! its own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ffrpc::{Message, Node, NodeConfig, NodeEvent, Services, Uplink};
+use futures_util::future::BoxFuture;
+use prost::Message as _;
+use protocol::{
+    CallError, NodeId, NodeName, Secret, method,
+    v1::{self, NodeState, Role},
+};
+
+use crate::{Gate, GateConfig, Listeners, group::Group, orders, shared::Sessions};
+
+impl Gate {
+    /// Starts a gate that joins its group through `uplink`. It takes clients
+    /// at once, and tells them `verify_unavailable` until it is in. Has to be
+    /// called in a tokio runtime.
+    pub fn start(
+        config: GateConfig,
+        listeners: Listeners,
+        uplink: Uplink,
+        secret: Secret,
+        build: String,
+    ) -> Gate {
+        let sessions = Arc::new(Sessions::new(&config.limits));
+        let node = NodeConfig {
+            name: config.name.clone(),
+            role: Role::Gate,
+            uplink,
+            secret,
+            call_timeout: config.limits.call_timeout,
+            outbox_bytes: config.limits.link_outbox_bytes,
+            build,
+            ..NodeConfig::default()
+        };
+        let node = Node::spawn(node, services(&sessions));
+        Gate::with_group(config, listeners, Arc::new(node), sessions)
+    }
+}
+
+/// What the group tells the gate.
+fn services(sessions: &Arc<Sessions>) -> Services {
+    let order = |order: fn(&Sessions, NodeId, Bytes)| {
+        let sessions = Arc::clone(sessions);
+        move |message: Message| order(&sessions, message.source, message.body)
+    };
+    let of_events = Arc::clone(sessions);
+    Services::new()
+        .message(method::GATE_DELIVER, order(orders::deliver))
+        .message(method::GATE_CLOSE, order(orders::close))
+        .message(method::SESSION_FINISHED, order(orders::finished))
+        .events(move |event| match event {
+            NodeEvent::Removed(node) => of_events.table.close_scene(node),
+            NodeEvent::Lost => of_events.table.close_group(),
+            NodeEvent::Joined(_) | NodeEvent::Upserted(_) => {}
+        })
+}
+
+impl Group for Node {
+    fn resolve(&self, name: &NodeName) -> Option<NodeId> {
+        Node::resolve(self, name)
+    }
+
+    fn has(&self, node: NodeId) -> bool {
+        self.record(node).is_some()
+    }
+
+    fn is_joined(&self) -> bool {
+        self.id().is_some()
+    }
+
+    fn verify(
+        &self,
+        scene: NodeId,
+        request: &v1::VerifyRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let node = self.clone();
+        let request = request.encode_to_vec().into();
+        Box::pin(async move { node.call(scene, method::SESSION_VERIFY, request).await })
+    }
+
+    fn enter(&self, scene: NodeId, enter: &v1::Enter) -> Result<(), CallError> {
+        self.control(scene, method::SESSION_ENTER, enter)
+    }
+
+    fn frame(&self, scene: NodeId, frame: &v1::Frame) -> Result<(), CallError> {
+        self.control(scene, method::SESSION_FRAME, frame)
+    }
+
+    fn offline(&self, scene: NodeId, offline: &v1::Offline) -> Result<(), CallError> {
+        self.control(scene, method::SESSION_OFFLINE, offline)
+    }
+
+    fn set_load(&self, sessions: u64) {
+        Node::set_load(self, sessions);
+    }
+
+    fn ready(&self) -> BoxFuture<'static, ()> {
+        let node = self.clone();
+        Box::pin(async move { node.ready().await })
+    }
+
+    fn set_draining(&self) {
+        self.set_state(NodeState::Draining);
+    }
+
+    fn leave(&self) -> BoxFuture<'static, ()> {
+        let node = self.clone();
+        Box::pin(async move { node.leave().await })
+    }
+}

@@ -1,0 +1,337 @@
+//! One connection's life as the gate decides it, without a socket or a clock.
+//!
+//! ```text
+//! Connected ──first frame──► Verifying ──accepted──► Active
+//!     └──────────┴─────any reason to end─────┴────────► Closed
+//! ```
+//!
+//! What happens goes in as an [`Event`], what the gate has to do about it
+//! comes out as an [`Effect`]. Nothing comes out of a closed session.
+
+use bytes::Bytes;
+use protocol::{
+    Login, SessionId,
+    client::{CMD_PING, Frame},
+    v1::CloseReason,
+};
+
+/// On a verification frame: the client would like to resume. This gate does
+/// not offer it, and a client that is told nothing of it goes on without.
+const FLAG_RESUME: u16 = 2;
+
+/// A connection, from the first byte to the last.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    state: State,
+}
+
+/// What happens to a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// The client sent a frame.
+    Frame(Frame),
+    /// The verifying scene has answered.
+    Verified(Result<Accepted, Denied>),
+    /// There is a reason to end it.
+    Ended(CloseReason),
+}
+
+/// What the gate has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Ask the verifying scene about this session key.
+    Verify(String),
+    /// Tell the client, then let it enter its scene.
+    Enter(Accepted),
+    /// Send this to the scene that holds the session.
+    Forward(Frame),
+    /// Answer a ping.
+    Pong(Bytes),
+    /// Tell the scene where it has to know, tell the client, close.
+    End(End),
+}
+
+/// A client that was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) session_id: SessionId,
+    pub(crate) login: Login,
+    pub(crate) reply: Bytes,
+}
+
+/// A client that was not let in, and what it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// The script said no.
+    Refused(String),
+    /// Nobody could be asked.
+    Unavailable,
+}
+
+/// How a connection ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) reason: CloseReason,
+    /// What the client is told in place of the reason's name.
+    pub(crate) text: Option<String>,
+    /// Whether the scene has to be told that the client is offline.
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Connected,
+    Verifying,
+    Active,
+    Closed,
+}
+
+impl Session {
+    /// Decides what an event means. At most one effect follows from each.
+    pub(crate) fn on(&mut self, event: Event) -> Option<Effect> {
+        match (&self.state, event) {
+            (State::Closed, _) => None,
+            (_, Event::Ended(reason)) => Some(self.end(reason, None)),
+            (State::Connected, Event::Frame(frame)) => Some(self.verification(frame)),
+            (State::Verifying, Event::Frame(_)) => {
+                Some(self.end(CloseReason::UnverifiedFrame, None))
+            }
+            (State::Active, Event::Frame(frame)) => Some(self.message(frame)),
+            (State::Verifying, Event::Verified(Ok(accepted))) => {
+                self.state = State::Active;
+                Some(Effect::Enter(accepted))
+            }
+            (State::Verifying, Event::Verified(Err(Denied::Refused(text)))) => {
+                Some(self.end(CloseReason::VerifyRefused, Some(text)))
+            }
+            (State::Verifying, Event::Verified(Err(Denied::Unavailable))) => {
+                Some(self.end(CloseReason::VerifyUnavailable, None))
+            }
+            // Nobody was asked, or the answer has been heard.
+            (State::Connected | State::Active, Event::Verified(_)) => None,
+        }
+    }
+
+    /// Whether the client has yet to say who it is.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.state, State::Connected)
+    }
+
+    /// Whether the client has been let in.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.state, State::Active)
+    }
+
+    fn verification(&mut self, frame: Frame) -> Effect {
+        if frame.flags & !FLAG_RESUME != 0 {
+            return self.end(CloseReason::ProtocolError, None);
+        }
+        let refusal = match String::from_utf8(frame.body.into()) {
+            Ok(key) if !key.is_empty() => {
+                self.state = State::Verifying;
+                return Effect::Verify(key);
+            }
+            Ok(_) => "the session key is empty",
+            Err(_) => "the session key is not UTF-8 text",
+        };
+        self.end(CloseReason::VerifyRefused, Some(refusal.to_owned()))
+    }
+
+    fn message(&mut self, frame: Frame) -> Effect {
+        if frame.flags != 0 {
+            return self.end(CloseReason::ProtocolError, None);
+        }
+        match frame.cmd {
+            CMD_PING => Effect::Pong(frame.body),
+            _ => Effect::Forward(frame),
+        }
+    }
+
+    fn end(&mut self, reason: CloseReason, text: Option<String>) -> Effect {
+        let entered = self.is_active();
+        self.state = State::Closed;
+        Effect::End(End {
+            reason,
+            text,
+            // A scene that is gone cannot be told. A group that was lost may
+            // be there again, so that one is worth a try: where the scene has
+            // heard of it already, it ignores the word.
+            offline: entered && reason != CloseReason::SceneLost,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(cmd: u16, flags: u16, body: &'static str) -> Event {
+        Event::Frame(Frame {
+            cmd,
+            flags,
+            body: body.into(),
+        })
+    }
+
+    fn accepted() -> Accepted {
+        Accepted {
+            session_id: "alice".parse().unwrap(),
+            login: Login(7),
+            reply: "hello".into(),
+        }
+    }
+
+    fn active() -> Session {
+        let mut session = Session::default();
+        session.on(frame(0, 0, "key"));
+        session.on(Event::Verified(Ok(accepted())));
+        assert!(session.is_active());
+        session
+    }
+
+    fn ended(effect: Option<Effect>) -> End {
+        match effect {
+            Some(Effect::End(end)) => end,
+            other => panic!("expected an end, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn first_frame_of_any_cmd_is_the_session_key() {
+        for cmd in [0, 1, 101, CMD_PING] {
+            for flags in [0, FLAG_RESUME] {
+                let mut session = Session::default();
+                assert_eq!(
+                    session.on(frame(cmd, flags, "key")),
+                    Some(Effect::Verify("key".to_owned()))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn first_frame_that_is_no_text_is_refused_in_words() {
+        let mut session = Session::default();
+        let body = Bytes::from_static(b"\xff\xfe");
+        let end = ended(session.on(Event::Frame(Frame {
+            cmd: 0,
+            flags: 0,
+            body,
+        })));
+        assert_eq!(end.reason, CloseReason::VerifyRefused);
+        assert_eq!(
+            end.text.as_deref(),
+            Some("the session key is not UTF-8 text")
+        );
+        let end = ended(Session::default().on(frame(0, 0, "")));
+        assert_eq!(end.text.as_deref(), Some("the session key is empty"));
+    }
+
+    #[test]
+    fn flags_that_mean_nothing_are_a_protocol_error() {
+        let end = ended(Session::default().on(frame(0, 1, "key")));
+        assert_eq!(end.reason, CloseReason::ProtocolError);
+        let end = ended(active().on(frame(5, 2, "")));
+        assert_eq!(end.reason, CloseReason::ProtocolError);
+        assert!(end.offline);
+    }
+
+    #[test]
+    fn frame_before_the_answer_ends_the_connection_without_an_offline() {
+        let mut session = Session::default();
+        session.on(frame(0, 0, "key"));
+        let end = ended(session.on(frame(CMD_PING, 0, "")));
+        assert_eq!(end.reason, CloseReason::UnverifiedFrame);
+        assert!(!end.offline);
+        assert_eq!(session.on(Event::Verified(Ok(accepted()))), None);
+    }
+
+    #[test]
+    fn ping_is_answered_and_everything_else_is_forwarded() {
+        let mut session = active();
+        assert_eq!(
+            session.on(frame(CMD_PING, 0, "x")),
+            Some(Effect::Pong("x".into()))
+        );
+        for cmd in [0, 1, 65_534] {
+            assert!(matches!(
+                session.on(frame(cmd, 0, "x")),
+                Some(Effect::Forward(frame)) if frame.cmd == cmd
+            ));
+        }
+    }
+
+    #[test]
+    fn scene_that_is_gone_is_not_told_of_the_offline() {
+        assert!(!ended(active().on(Event::Ended(CloseReason::SceneLost))).offline);
+        assert!(ended(active().on(Event::Ended(CloseReason::GroupLost))).offline);
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (
+                any::<u16>(),
+                0u16..4,
+                prop::collection::vec(any::<u8>(), 0..4)
+            )
+                .prop_map(|(cmd, flags, body)| Event::Frame(Frame {
+                    cmd,
+                    flags,
+                    body: body.into()
+                })),
+            Just(Event::Frame(Frame {
+                cmd: 1,
+                flags: 0,
+                body: "k".into()
+            })),
+            Just(Event::Verified(Ok(accepted()))),
+            Just(Event::Verified(Err(Denied::Refused("no".into())))),
+            Just(Event::Verified(Err(Denied::Unavailable))),
+            (1i32..=18).prop_map(|n| Event::Ended(CloseReason::try_from(n).unwrap())),
+        ]
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order: a key is verified before
+        /// anybody enters, frames pass only in between, the end comes once
+        /// and last, and an offline is due exactly if there was an enter
+        /// (and somebody is there to hear it).
+        #[test]
+        fn every_life_is_in_order_and_ends_once(
+            events in prop::collection::vec(any_event(), 0..40)
+        ) {
+            let mut session = Session::default();
+            let (mut verified, mut entered, mut ends) = (0, 0, 0);
+            for event in events.into_iter().chain([Event::Ended(CloseReason::ClientClosed)]) {
+                let effect = session.on(event);
+                prop_assert!(ends == 0 || effect.is_none());
+                match effect {
+                    None => {}
+                    Some(Effect::Verify(key)) => {
+                        prop_assert!(!key.is_empty());
+                        prop_assert_eq!((verified, entered), (0, 0));
+                        verified += 1;
+                    }
+                    Some(Effect::Enter(_)) => {
+                        prop_assert_eq!((verified, entered), (1, 0));
+                        entered += 1;
+                    }
+                    Some(Effect::Forward(frame)) => {
+                        prop_assert_eq!((entered, frame.flags), (1, 0));
+                        prop_assert_ne!(frame.cmd, CMD_PING);
+                    }
+                    Some(Effect::Pong(_)) => prop_assert_eq!(entered, 1),
+                    Some(Effect::End(end)) => {
+                        ends += 1;
+                        let expected = entered == 1 && end.reason != CloseReason::SceneLost;
+                        prop_assert_eq!(end.offline, expected);
+                    }
+                }
+            }
+            prop_assert_eq!(ends, 1);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A client's socket, of either kind, as frames in and frames out.
+
+mod tcp;
+mod websocket;
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+};
+
+use protocol::{
+    client::{Frame, FrameError},
+    v1::CloseReason,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{
+    close::{FAREWELL_TIME, Farewell},
+    outbound::Batch,
+};
+
+/// A client's socket.
+pub(crate) enum Transport {
+    Tcp(tcp::Tcp),
+    /// A larger thing, and not every gate has it.
+    WebSocket(Box<websocket::WebSocket>),
+}
+
+/// The two kinds of sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    WebSocket,
+}
+
+/// What comes of a client.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Frame(Frame),
+    /// A sign of life that is the transport's own business.
+    Heartbeat,
+}
+
+/// What a socket has done.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// Something came.
+    Incoming(Incoming),
+    /// The batch has been written.
+    Written,
+    /// Nothing more will come or go.
+    Ended(CloseReason),
+}
+
+impl Kind {
+    /// The kind as metrics and logs name it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Tcp => "tcp",
+            Kind::WebSocket => "websocket",
+        }
+    }
+}
+
+impl Transport {
+    /// Takes over a socket that was accepted; frames may have bodies of at
+    /// most `max_body` bytes. The WebSocket handshake is done here and has no
+    /// time limit of its own.
+    pub(crate) async fn accept(
+        kind: Kind,
+        socket: TcpStream,
+        max_body: usize,
+    ) -> Result<Transport, CloseReason> {
+        // Frames are small and gathered by us: nothing is won by waiting.
+        socket
+            .set_nodelay(true)
+            .map_err(|_| CloseReason::SocketError)?;
+        match kind {
+            Kind::Tcp => Ok(Transport::Tcp(tcp::Tcp::new(socket, max_body))),
+            Kind::WebSocket => websocket::WebSocket::accept(socket, max_body)
+                .await
+                .map(|socket| Transport::WebSocket(Box::new(socket))),
+        }
+    }
+
+    /// Writes what is in `batch` and, where `reading`, reads; whatever is done
+    /// first. Cancelled, it has lost nothing: a frame half read stays in the
+    /// socket's buffer, a batch half written in `batch`.
+    pub(crate) async fn progress(&mut self, reading: bool, batch: &mut Batch) -> Progress {
+        poll_fn(|cx| self.poll_progress(cx, reading, batch)).await
+    }
+
+    fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        reading: bool,
+        batch: &mut Batch,
+    ) -> Poll<Progress> {
+        // Both are tried each time, so that neither a flood of messages to the
+        // client nor one from it holds up the other direction.
+        let mut written = false;
+        if !batch.is_written() {
+            match self.poll_write(cx, batch) {
+                Poll::Ready(Ok(())) => written = true,
+                Poll::Ready(Err(_)) => {
+                    return Poll::Ready(Progress::Ended(CloseReason::SocketError));
+                }
+                Poll::Pending => {}
+            }
+        }
+        if reading {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(incoming)) => return Poll::Ready(Progress::Incoming(incoming)),
+                Poll::Ready(Err(reason)) => return Poll::Ready(Progress::Ended(reason)),
+                Poll::Pending => {}
+            }
+        }
+        if written {
+            Poll::Ready(Progress::Written)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, CloseReason>> {
+        match self {
+            Transport::Tcp(socket) => socket.poll_read(cx).map_ok(Incoming::Frame),
+            Transport::WebSocket(socket) => socket.poll_read(cx),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Tcp(socket) => socket.poll_write(cx, batch),
+            Transport::WebSocket(socket) => socket.poll_write(cx, batch),
+        }
+    }
+
+    /// Writes what is left and the farewell, and closes. A client that does
+    /// not take part in it gets [`FAREWELL_TIME`].
+    pub(crate) async fn close(mut self, mut batch: Batch, farewell: Option<Farewell>) {
+        let ending = async {
+            if let Some(farewell) = farewell {
+                batch.push(farewell.frame);
+                poll_fn(|cx| self.poll_write(cx, &mut batch)).await?;
+                if let Transport::WebSocket(socket) = &mut self {
+                    socket.say_goodbye(farewell.websocket).await?;
+                }
+            } else if let Transport::WebSocket(socket) = &mut self {
+                // The answer to the client's own good-bye.
+                socket.flush().await?;
+            }
+            linger(self.socket()).await
+        };
+        // Whether it was read in time changes nothing any more.
+        let _: Result<io::Result<()>, _> = timeout(FAREWELL_TIME, ending).await;
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        match self {
+            Transport::Tcp(socket) => socket.get_mut(),
+            Transport::WebSocket(socket) => socket.get_mut(),
+        }
+    }
+}
+
+/// Ends our side, and reads on until the client has ended its own. A socket
+/// that is closed with unread bytes in it resets the connection, and the reset
+/// may overtake the farewell.
+async fn linger(socket: &mut TcpStream) -> io::Result<()> {
+    socket.shutdown().await?;
+    let mut ignored = vec![0; 4096];
+    while socket.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+/// Why a connection with such a frame ends.
+fn reason_of(error: &FrameError) -> CloseReason {
+    match error {
+        FrameError::TooLarge { .. } => CloseReason::FrameTooLarge,
+        FrameError::Length { .. } => CloseReason::ProtocolError,
+    }
+}

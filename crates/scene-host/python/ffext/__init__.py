@@ -1,0 +1,71 @@
+"""What a scene's script is written with.
+
+A script registers functions for what happens to sessions, and sends messages
+to them::
+
+    import ffext
+
+    @ffext.session_verify_callback
+    def verify(session_key, online_time, ip, gate_name):
+        return [session_key]
+
+    @ffext.session_call(1)
+    def chat(session_id, message):
+        ffext.broadcast_msg_session(1, message[0])
+
+Functions may be plain or ``async def``. Everything here is used from the
+scene's own thread, except the log, which may be written from any.
+"""
+
+from _ffext import (
+    broadcast_msg_session,
+    close_session,
+    multi_send_msg_session,
+    send_msg_session,
+)
+
+from .loading import on_reload, reload, version
+from .log import (
+    ERROR,
+    LOGDEBUG,
+    LOGERROR,
+    LOGFATAL,
+    LOGINFO,
+    LOGTRACE,
+    LOGWARN,
+    dump_stdout_to_log,
+)
+from .registry import (
+    session_call,
+    session_enter_callback,
+    session_leave_callback,
+    session_offline_callback,
+    session_verify_callback,
+)
+from .singletons import singleton
+from .timers import once_timer
+
+__all__ = [
+    "ERROR",
+    "LOGDEBUG",
+    "LOGERROR",
+    "LOGFATAL",
+    "LOGINFO",
+    "LOGTRACE",
+    "LOGWARN",
+    "broadcast_msg_session",
+    "close_session",
+    "dump_stdout_to_log",
+    "multi_send_msg_session",
+    "on_reload",
+    "once_timer",
+    "reload",
+    "send_msg_session",
+    "session_call",
+    "session_enter_callback",
+    "session_leave_callback",
+    "session_offline_callback",
+    "session_verify_callback",
+    "singleton",
+    "version",
+]

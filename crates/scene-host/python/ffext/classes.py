@@ -1,0 +1,158 @@
+"""Replaces a class under its objects."""
+
+import enum
+import types
+
+from . import references
+
+# What belongs to the class object itself and is never copied.
+_skipped = frozenset(("__dict__", "__weakref__", "__module__", "__slots__", "_abc_impl"))
+
+
+def merge(merger, old, new):
+    """Lets ``old`` take over what ``new`` is; returns the class to use from now
+    on. Where Python does not let it, the new class is used and the live objects
+    are moved to it; where it does not allow that either, they are kept."""
+    if _can_change(merger, old, new):
+        # Before the members: they may refer to it.
+        merger.pair(new, old)
+        _change(merger, old, new)
+        return old
+    if _move_objects(old, new):
+        _share_members(merger, old, new)
+        merger.pair(old, new)
+    else:
+        merger.keep(f"{old.__qualname__} (live objects keep the old class)")
+    return new
+
+
+def rebase(merger):
+    """Subclasses of what is gone become subclasses of what stands for it: those
+    that are new in this source, and those of other modules."""
+    for gone, _ in list(merger.pairs):
+        if references.is_class(gone):
+            for subclass in type.__subclasses__(gone):
+                if merger.current(subclass) is subclass:
+                    _set_bases(merger, subclass)
+
+
+def _can_change(merger, old, new):
+    """Gives ``old`` the bases of ``new``, if it has the same shape."""
+    if merger.current(type(new)) is not type(old):
+        return False
+    if _layout(old) != _layout(new):
+        return False
+    bases = tuple(merger.current(base) for base in new.__bases__)
+    if bases != old.__bases__:
+        try:
+            old.__bases__ = bases
+        except TypeError:
+            return False
+    return True
+
+
+def _layout(cls):
+    members = [
+        name
+        for name, value in vars(cls).items()
+        if isinstance(value, types.MemberDescriptorType)
+    ]
+    return (
+        sorted(members),
+        "__slots__" in vars(cls),
+        cls.__basicsize__,
+        cls.__itemsize__,
+        cls.__dictoffset__,
+    )
+
+
+def _change(merger, old, new):
+    """Makes the members of ``old`` those of ``new``."""
+    before, after = dict(vars(old)), dict(vars(new))
+    if issubclass(old, enum.Enum):
+        _pair_members(merger, old, new)
+    for name, value in after.items():
+        if _stays(name, value):
+            continue
+        merged = merger.merge_value(before[name], value) if name in before else value
+        if name in before and merged is before[name]:
+            continue
+        _set(merger, old, name, merger.current(merged))
+    for name, value in before.items():
+        if name not in after and not _stays(name, value):
+            _delete(merger, old, name)
+
+
+def _stays(name, value):
+    return name in _skipped or isinstance(
+        value, (types.MemberDescriptorType, types.GetSetDescriptorType)
+    )
+
+
+def _set(merger, cls, name, value):
+    try:
+        # Past the metaclass, which may forbid it, as that of Enum does.
+        type.__setattr__(cls, name, value)
+        named = getattr(type(value), "__set_name__", None)
+        if named is not None:
+            named(value, cls, name)
+    except Exception:
+        merger.keep(f"{cls.__qualname__}.{name}")
+
+
+def _delete(merger, cls, name):
+    try:
+        type.__delattr__(cls, name)
+    except Exception:
+        merger.keep(f"{cls.__qualname__}.{name}")
+
+
+def _set_bases(merger, cls):
+    bases = tuple(merger.current(base) for base in cls.__bases__)
+    if bases == cls.__bases__:
+        return
+    try:
+        cls.__bases__ = bases
+    except TypeError:
+        merger.keep(f"{cls.__qualname__} (its base class was replaced)")
+
+
+def _pair_members(merger, old, new):
+    """Members of an enumeration that have not changed stay who they are."""
+    for name, member in new.__members__.items():
+        before = old.__members__.get(name)
+        if before is None or merger.current(member) is not member:
+            continue
+        if type(before._value_) is type(member._value_) and before._value_ == member._value_:
+            merger.pair(member, before)
+        else:
+            merger.keep(f"{old.__qualname__}.{name} (its value changed)")
+    if issubclass(old, enum.Flag):
+        # Combinations that were made on the way.
+        for value, member in list(old._value2member_map_.items()):
+            new._value2member_map_.setdefault(value, member)
+
+
+def _move_objects(old, new):
+    """Makes the objects of ``old`` objects of ``new``; False if that is impossible."""
+    moved = []
+    for found in references.objects_of(old):
+        try:
+            references.set_class(found, new)
+            moved.append(found)
+        except TypeError:
+            for one in moved:
+                references.set_class(one, old)
+            return False
+    return True
+
+
+def _share_members(merger, old, new):
+    """Functions of ``old`` that somebody holds, such as in a bound method, run
+    the code of ``new``, and ``new`` has the same functions."""
+    before = vars(old)
+    for name, value in dict(vars(new)).items():
+        if name in before and not _stays(name, value):
+            merged = merger.merge_value(before[name], value)
+            if merged is not value:
+                _set(merger, new, name, merged)

@@ -1,0 +1,280 @@
+"""What scripts have registered: handlers, callbacks, hooks, timers.
+
+Everything belongs to the module whose import was running when it was
+registered, and goes when that module is loaded again. What is registered later,
+by a handler say, belongs to nobody and stays.
+
+While a module is being loaded, what it registers is staged: nothing of it is
+in force until the load has succeeded.
+"""
+
+import contextvars
+import sys
+
+import _ffext
+
+# Commands from here on are the gates' own.
+LAST_COMMAND = 65533
+
+CALLBACKS = ("verify", "enter", "leave", "offline")
+
+# Whose timer is being run.
+lineage = contextvars.ContextVar("ffext.lineage", default=None)
+
+
+class Call:
+    """A function that takes the frames of one command."""
+
+    __slots__ = ("function", "raw", "concurrent")
+
+    def __init__(self, function, raw, concurrent):
+        self.function = function
+        self.raw = raw
+        self.concurrent = concurrent
+
+
+class Registrations:
+    """What one module has registered in one load."""
+
+    __slots__ = ("calls", "callbacks", "hooks", "timers", "tasks", "retired")
+
+    def __init__(self):
+        self.calls = {}
+        self.callbacks = {}
+        self.hooks = []
+        self.timers = set()
+        self.tasks = set()
+        self.retired = False
+
+    def replace(self, current):
+        """Registers what stands for each function from now on instead of it."""
+        for call in self.calls.values():
+            call.function = current(call.function)
+        for kind, function in self.callbacks.items():
+            self.callbacks[kind] = current(function)
+        self.hooks[:] = map(current, self.hooks)
+        for timer in self.timers:
+            timer.replace(current)
+
+    def retire(self):
+        """Another load has taken the place of this one, or it has failed."""
+        self.retired = True
+        for timer in list(self.timers):
+            timer.cancel()
+        for task in list(self.tasks):
+            task.cancel()
+
+
+class Registry:
+    """The registrations of all modules."""
+
+    def __init__(self):
+        self._modules = {}
+        self._staged = None
+
+    def stage(self, name):
+        """From now on registrations are staged; the load is of ``name``."""
+        self._staged = {name: Registrations()}
+
+    def rollback(self):
+        """The load has failed: what was staged is forgotten."""
+        staged, self._staged = self._staged, None
+        for registrations in staged.values():
+            registrations.retire()
+
+    def replace(self, current):
+        """Gives what is staged the functions that stand for the new ones."""
+        for registrations in self._staged.values():
+            registrations.replace(current)
+
+    def commit(self):
+        """The load has succeeded: what was staged is in force."""
+        staged, self._staged = self._staged, None
+        for name, registrations in staged.items():
+            if name in self._modules:
+                self._modules.pop(name).retire()
+            self._modules[name] = registrations
+        self.install()
+        for registrations in staged.values():
+            for timer in list(registrations.timers):
+                timer.start()
+
+    def staged(self, name):
+        """What ``name`` has registered in the load that is under way."""
+        return self._staged[name]
+
+    @property
+    def staging(self):
+        """Whether a load is under way."""
+        return self._staged is not None
+
+    def importing(self):
+        """The registrations of the module that is being imported, if any."""
+        name = _importing()
+        if name is None:
+            return None
+        modules = self._modules if self._staged is None else self._staged
+        return modules.setdefault(name, Registrations())
+
+    def owner(self):
+        """Whose a timer is that is made now, and whether it has to wait.
+
+        It is the importing module's, or of whom the timer is whose call is
+        being made, or nobody's (None).
+        """
+        owner = self.importing()
+        if owner is not None:
+            return owner, self.staging
+        return lineage.get(), False
+
+    def register(self, change):
+        """Applies ``change`` to the registrations that it belongs to."""
+        _ffext.check_thread()
+        owner = self.importing()
+        if owner is not None and self.staging:
+            change(owner)
+            return
+        if owner is None:
+            owner = self._modules.setdefault(None, Registrations())
+        change(owner)
+        self.install()
+
+    def hooks(self):
+        """The functions to call after a reload."""
+        return [hook for module in self._modules.values() for hook in module.hooks]
+
+    def install(self):
+        """Hands what is in force to the host."""
+        calls, callbacks = {}, {}
+        for module in self._modules.values():
+            calls.update(module.calls)
+            callbacks.update(module.callbacks)
+        _ffext.install(
+            [
+                (cmd, call.function, call.raw, call.concurrent, label(call.function))
+                for cmd, call in calls.items()
+            ],
+            {kind: (function, label(function)) for kind, function in callbacks.items()},
+        )
+
+
+registry = Registry()
+owner = registry.owner
+
+
+def _importing():
+    """The module whose top level is being run by the caller, if any."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            spec = frame.f_globals.get("__spec__")
+            if getattr(spec, "_initializing", False):
+                return frame.f_globals["__name__"]
+        frame = frame.f_back
+    return None
+
+
+def label(function):
+    """What a function is called in the log: ``main.process_chat``."""
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{module}.{name}" if module else name
+
+
+def session_call(cmd, type="json", concurrent=False):
+    """Registers a function for the frames of a command: ``f(session_id, body)``.
+
+    The body is decoded from JSON, or is ``bytes`` if ``type`` is ``bytes`` (or
+    ``'raw'``). A session's frames are handled one at a time, also by ``async``
+    functions; one that is registered with ``concurrent=True`` lets the
+    session's later frames begin while it waits.
+    """
+    if isinstance(cmd, bool) or not isinstance(cmd, int) or not 0 <= cmd <= LAST_COMMAND:
+        raise ValueError(f"session_call() takes a number from 0 to {LAST_COMMAND}, not {cmd!r}")
+    if type in ("json", dict, list):
+        raw = False
+    elif type in ("raw", "bytes", bytes):
+        raw = True
+    else:
+        raise ValueError(f"session_call() takes type='json' or type=bytes, not {type!r}")
+
+    def decorate(function):
+        _check_function(function)
+
+        def change(owner):
+            before = owner.calls.get(cmd)
+            if before is not None and before.function is not function:
+                _ffext.log(
+                    30,
+                    "ffext",
+                    f"command {cmd} is registered twice: {label(function)} takes "
+                    f"the place of {label(before.function)}",
+                )
+            owner.calls[cmd] = Call(function, raw, bool(concurrent))
+
+        registry.register(change)
+        return function
+
+    return decorate
+
+
+def _callback(kind):
+    def decorate(function):
+        _check_function(function)
+
+        def change(owner):
+            owner.callbacks[kind] = function
+
+        registry.register(change)
+        return function
+
+    return decorate
+
+
+def _check_function(function):
+    if not callable(function):
+        raise TypeError(f"a function is registered, not {function!r}")
+
+
+def _document(function, name, text):
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = text
+    return function
+
+
+session_verify_callback = _document(
+    _callback("verify"),
+    "session_verify_callback",
+    """Registers who decides whether a client is let in.
+
+    ``f(session_key, online_time, ip, gate_name)`` returns ``[session_id]`` or
+    ``[session_id, reply]``; an empty list, None or False turns the client away.
+    The reply is sent to the client: ``bytes`` and text as they are, anything
+    else as JSON. ``online_time`` is when the client connected, Unix seconds.
+    """,
+)
+session_enter_callback = _document(
+    _callback("enter"),
+    "session_enter_callback",
+    """Registers who is told of a session that begins in this scene.
+
+    ``f(session_id, from_scene, extra_data)``; ``from_scene`` is empty and
+    ``extra_data`` is ``b''`` for a client that has just been let in.
+    """,
+)
+session_leave_callback = _document(
+    _callback("leave"),
+    "session_leave_callback",
+    """Registers who is told of a session that moves to another scene.
+
+    ``f(session_id, to_scene, extra_data)``. Not called yet.
+    """,
+)
+session_offline_callback = _document(
+    _callback("offline"),
+    "session_offline_callback",
+    """Registers who is told of a session that has ended.
+
+    ``f(session_id, online_time)``, the latter as the verify callback had it.
+    """,
+)

@@ -1,0 +1,252 @@
+//! What has arrived for the script and waits for its thread.
+
+use std::{
+    collections::VecDeque,
+    io, mem,
+    os::fd::RawFd,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::eventfd::Eventfd;
+use crate::Event;
+
+/// The queue into the script's thread.
+///
+/// It has no bound of its own, because each kind of event is bounded where it
+/// comes from: frames by the windows of sessions and gates (the scene says what
+/// is finished, and gates stop reading their sockets until it does), enter and
+/// offline by the sessions that a gate may have, verifications by the requests
+/// that a node may have under way, and by [`Inbox::VERIFICATIONS`].
+#[derive(Debug)]
+pub struct Inbox {
+    queue: Mutex<Queue>,
+    /// Whether the thread has been woken and has not yet come for the queue.
+    pending: AtomicBool,
+    wake: Eventfd,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: Vec<Event>,
+    verifications: usize,
+    closed: bool,
+}
+
+/// The event was not taken: the script's thread is ending, or has more
+/// verifications waiting than it may have.
+#[derive(Debug, thiserror::Error)]
+pub enum Closed {
+    /// The scene is stopping.
+    #[error("the scene is stopping")]
+    Stopping,
+    /// As many verifications wait as may.
+    #[error("too many clients wait to be verified")]
+    Full,
+}
+
+impl Inbox {
+    /// How many verifications may wait for the script's thread. Their callers
+    /// may have gone by the time it comes to them, so that nothing else bounds
+    /// those that wait for a script that is blocked.
+    pub const VERIFICATIONS: usize = 4_096;
+
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Inbox {
+            queue: Mutex::default(),
+            pending: AtomicBool::new(false),
+            wake: Eventfd::new()?,
+        })
+    }
+
+    /// Hands `event` to the script's thread. Does not block.
+    ///
+    /// # Errors
+    /// [`Closed`]: the event is dropped, and with it whatever waits for its
+    /// answer is told so.
+    pub fn push(&self, event: Event) -> Result<(), Closed> {
+        {
+            let mut queue = self.queue();
+            if queue.closed {
+                return Err(Closed::Stopping);
+            }
+            if matches!(event, Event::Verify(_)) {
+                if queue.verifications >= Self::VERIFICATIONS {
+                    return Err(Closed::Full);
+                }
+                queue.verifications += 1;
+            }
+            queue.events.push(event);
+        }
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            self.wake.signal();
+        }
+        Ok(())
+    }
+
+    /// Wakes the thread with nothing new.
+    pub(crate) fn wake(&self) {
+        self.wake.signal();
+    }
+
+    /// Begins a round of the thread: takes everything that has arrived, unless
+    /// the round before has left something in `backlog`.
+    ///
+    /// The order matters: whoever pushes after the flag was cleared signals
+    /// again, and whoever pushed before is in the queue that is taken.
+    pub(crate) fn refill(&self, backlog: &mut VecDeque<Event>) {
+        self.wake.clear();
+        if backlog.is_empty() {
+            self.pending.store(false, Ordering::Release);
+            let mut queue = self.queue();
+            queue.verifications = 0;
+            *backlog = mem::take(&mut queue.events).into();
+        }
+    }
+
+    /// Ends a round: there is another one if something is left or has arrived.
+    pub(crate) fn rearm(&self, backlog: &VecDeque<Event>) {
+        if !backlog.is_empty() || self.pending.load(Ordering::Acquire) {
+            self.wake.signal();
+        }
+    }
+
+    /// Takes nothing more; what is in the queue stays there.
+    pub(crate) fn close(&self) {
+        self.queue().closed = true;
+    }
+
+    /// What the event loop waits for.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.wake.raw()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // A queue of whole events is as good after a panic as before it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread, time::Instant};
+
+    use protocol::{Login, NodeId};
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::Verify;
+
+    fn offline(login: u64) -> Event {
+        Event::Offline {
+            gate: NodeId::new(1, 1),
+            login: Login(login),
+        }
+    }
+
+    fn verify() -> Event {
+        Event::Verify(Box::new(Verify {
+            session_key: String::new(),
+            online_time: 0,
+            ip: String::new(),
+            gate_name: String::new(),
+            deadline: Instant::now(),
+            verdict: oneshot::channel().0,
+        }))
+    }
+
+    fn is_signalled(inbox: &Inbox) -> bool {
+        inbox.wake.clear()
+    }
+
+    #[test]
+    fn only_the_first_event_of_a_batch_wakes() {
+        let inbox = Inbox::new().unwrap();
+        inbox.push(offline(1)).unwrap();
+        assert!(is_signalled(&inbox));
+        inbox.push(offline(2)).unwrap();
+        assert!(!is_signalled(&inbox));
+        let mut backlog = VecDeque::new();
+        inbox.refill(&mut backlog);
+        assert_eq!(backlog.len(), 2);
+        inbox.push(offline(3)).unwrap();
+        assert!(is_signalled(&inbox));
+    }
+
+    #[test]
+    fn what_many_threads_push_is_drained_once_and_in_each_ones_order() {
+        const EACH: u64 = 2_000;
+        let inbox = Arc::new(Inbox::new().unwrap());
+        let pushers: Vec<_> = (0..4)
+            .map(|thread| {
+                let inbox = inbox.clone();
+                thread::spawn(move || {
+                    for number in 0..EACH {
+                        inbox.push(offline(thread * EACH + number)).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let (mut seen, mut backlog) = (Vec::new(), VecDeque::new());
+        while seen.len() < 4 * EACH as usize {
+            // As the event loop does: only when it is signalled.
+            if is_signalled(&inbox) {
+                inbox.refill(&mut backlog);
+                seen.extend(backlog.drain(..).map(|event| match event {
+                    Event::Offline { login, .. } => login.0,
+                    other => panic!("{other:?} was never pushed"),
+                }));
+            }
+            thread::yield_now();
+        }
+        for pusher in pushers {
+            pusher.join().unwrap();
+        }
+        for thread in 0..4 {
+            let of_one: Vec<_> = seen.iter().filter(|n| *n / EACH == thread).collect();
+            assert!(of_one.is_sorted(), "thread {thread} was reordered");
+        }
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..4 * EACH));
+    }
+
+    #[test]
+    fn what_arrives_while_a_backlog_is_worked_off_is_not_forgotten() {
+        let inbox = Inbox::new().unwrap();
+        let mut backlog = VecDeque::new();
+        inbox.push(offline(1)).unwrap();
+        inbox.push(offline(2)).unwrap();
+        inbox.refill(&mut backlog);
+        backlog.pop_front();
+        // This one signals, and the next round clears the signal unread.
+        inbox.push(offline(3)).unwrap();
+        inbox.refill(&mut backlog);
+        assert_eq!(backlog.len(), 1);
+        backlog.clear();
+        inbox.rearm(&backlog);
+        assert!(is_signalled(&inbox));
+        inbox.refill(&mut backlog);
+        assert_eq!(backlog.len(), 1);
+    }
+
+    #[test]
+    fn verifications_past_the_bound_are_refused_and_nothing_else_is() {
+        let inbox = Inbox::new().unwrap();
+        for _ in 0..Inbox::VERIFICATIONS {
+            inbox.push(verify()).unwrap();
+        }
+        assert!(matches!(inbox.push(verify()), Err(Closed::Full)));
+        inbox.push(offline(1)).unwrap();
+        inbox.refill(&mut VecDeque::new());
+        inbox.push(verify()).unwrap();
+    }
+
+    #[test]
+    fn a_closed_inbox_takes_nothing() {
+        let inbox = Inbox::new().unwrap();
+        inbox.close();
+        assert!(matches!(inbox.push(offline(1)), Err(Closed::Stopping)));
+    }
+}

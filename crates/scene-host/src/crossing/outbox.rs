@@ -1,0 +1,156 @@
+//! What the script wants done and the network has not yet taken.
+
+use std::{
+    mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::Action;
+
+/// The queue out of the script's thread.
+///
+/// Messages for clients may take [`Outbox::limit`] bytes of it; past that they
+/// are refused, and the script is told so. What answers the gates is never
+/// refused: their windows bound it.
+#[derive(Debug)]
+pub struct Outbox {
+    waiting: Mutex<Waiting>,
+    bytes: AtomicUsize,
+    limit: usize,
+    ready: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    actions: Vec<Action>,
+    closed: bool,
+}
+
+impl Outbox {
+    /// What a message weighs beside its body.
+    const OVERHEAD: usize = 64;
+
+    pub(crate) fn new(limit: usize) -> Self {
+        Outbox {
+            waiting: Mutex::default(),
+            bytes: AtomicUsize::new(0),
+            limit,
+            ready: Notify::new(),
+        }
+    }
+
+    /// Reserves room for a message of `length` bytes; false if there is none.
+    pub(crate) fn reserve(&self, length: usize) -> bool {
+        let weight = length + Self::OVERHEAD;
+        // Only the script's thread adds, so that nobody comes between.
+        if self.bytes.load(Ordering::Relaxed) + weight > self.limit {
+            return false;
+        }
+        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        true
+    }
+
+    /// Hands over everything in `actions`.
+    pub(crate) fn hand_over(&self, actions: &mut Vec<Action>) {
+        if actions.is_empty() {
+            return;
+        }
+        {
+            let mut waiting = self.waiting();
+            if waiting.actions.is_empty() {
+                mem::swap(&mut waiting.actions, actions);
+            } else {
+                waiting.actions.append(actions);
+            }
+        }
+        self.ready.notify_one();
+    }
+
+    /// Says that nothing follows.
+    pub(crate) fn close(&self) {
+        self.waiting().closed = true;
+        self.ready.notify_one();
+    }
+
+    /// Waits for actions and takes all that there are, in their order. `None`
+    /// once the scene has stopped and everything was taken. For one taker.
+    pub async fn take(&self) -> Option<Vec<Action>> {
+        loop {
+            let (actions, closed) = {
+                let mut waiting = self.waiting();
+                (mem::take(&mut waiting.actions), waiting.closed)
+            };
+            if !actions.is_empty() {
+                let weight: usize = actions
+                    .iter()
+                    .filter_map(Action::body_length)
+                    .map(|length| length + Self::OVERHEAD)
+                    .sum();
+                self.bytes.fetch_sub(weight, Ordering::Relaxed);
+                return Some(actions);
+            }
+            if closed {
+                return None;
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    /// How many bytes of messages may wait.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether there is ample room.
+    pub(crate) fn is_half_empty(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) < self.limit / 2
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // A queue of whole actions is as good after a panic as before it.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn broadcast(body: &'static [u8]) -> Action {
+        Action::Broadcast {
+            cmd: 1,
+            body: Bytes::from_static(body),
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_past_the_limit_are_refused_until_some_are_taken() {
+        let outbox = Outbox::new(2 * (Outbox::OVERHEAD + 4));
+        let mut actions = Vec::new();
+        for body in [b"aaaa", b"bbbb"] {
+            assert!(outbox.reserve(4));
+            actions.push(broadcast(body));
+        }
+        assert!(!outbox.reserve(0));
+        outbox.hand_over(&mut actions);
+        assert_eq!(outbox.take().await.unwrap().len(), 2);
+        assert!(outbox.reserve(4));
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_before_the_end_is_still_taken() {
+        let outbox = Outbox::new(1 << 20);
+        assert!(outbox.reserve(1));
+        outbox.hand_over(&mut vec![broadcast(b"a")]);
+        outbox.close();
+        assert_eq!(outbox.take().await.unwrap().len(), 1);
+        assert!(outbox.take().await.is_none());
+    }
+}

@@ -1,0 +1,78 @@
+//! Which functions of the script take what.
+
+use std::{collections::HashMap, sync::Arc};
+
+use pyo3::prelude::*;
+
+use crate::activity::Label;
+
+/// The functions that are in force. Replaced as a whole by each load.
+#[derive(Debug, Default)]
+pub(crate) struct Handlers {
+    calls: HashMap<u16, Arc<Handler>>,
+    callbacks: [Option<Arc<Handler>>; 4],
+}
+
+/// A function of the script.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    pub(crate) function: Py<PyAny>,
+    /// Takes the body as it is, and not decoded.
+    pub(crate) raw: bool,
+    /// Lets the session's next frames begin while it waits.
+    pub(crate) concurrent: bool,
+    pub(crate) label: Label,
+}
+
+/// Things that happen to sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callback {
+    Verify,
+    Enter,
+    Leave,
+    Offline,
+}
+
+impl Callback {
+    const ALL: [Callback; 4] = [
+        Callback::Verify,
+        Callback::Enter,
+        Callback::Leave,
+        Callback::Offline,
+    ];
+
+    /// As logs and metrics say it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Callback::Verify => "verify",
+            Callback::Enter => "enter",
+            Callback::Leave => "leave",
+            Callback::Offline => "offline",
+        }
+    }
+
+    /// The callback of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
+    }
+}
+
+impl Handlers {
+    /// Who takes the frames of a command.
+    pub(crate) fn call(&self, cmd: u16) -> Option<Arc<Handler>> {
+        self.calls.get(&cmd).cloned()
+    }
+
+    /// Who is told of something.
+    pub(crate) fn callback(&self, callback: Callback) -> Option<Arc<Handler>> {
+        self.callbacks[callback as usize].clone()
+    }
+
+    pub(crate) fn set_call(&mut self, cmd: u16, handler: Handler) {
+        self.calls.insert(cmd, Arc::new(handler));
+    }
+
+    pub(crate) fn set_callback(&mut self, callback: Callback, handler: Handler) {
+        self.callbacks[callback as usize] = Some(Arc::new(handler));
+    }
+}

@@ -1,0 +1,244 @@
+//! Coroutines of the script that the host waits for.
+//!
+//! A function that returns something to be awaited becomes a task of the event
+//! loop. It has a ticket until it ends, or until its time is over: then it is
+//! cancelled, and what waits behind it goes on whether it obeys or not.
+
+use std::{rc::Rc, time::Instant};
+
+use metrics::counter;
+use protocol::{Login, NodeId, SessionId};
+use pyo3::{prelude::*, types::PyCFunction};
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use crate::{
+    Verdict,
+    activity::Label,
+    handlers::Callback,
+    host::{Host, current},
+    sessions::SeatId,
+};
+
+/// A coroutine that the host waits for; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Ticket(u64);
+
+/// A coroutine that the host waits for.
+pub(crate) struct Pending {
+    task: Py<PyAny>,
+    deadline: Instant,
+    work: Work,
+}
+
+/// What the script does, and what is owed when it is done.
+pub(crate) struct Work {
+    pub(crate) label: Label,
+    pub(crate) owed: Owed,
+}
+
+/// What is owed to others when the script is done with something.
+pub(crate) enum Owed {
+    /// The gate wants its verdict.
+    Verdict(oneshot::Sender<Verdict>),
+    /// The session's next job waits.
+    Turn {
+        session: SessionId,
+        seat: SeatId,
+        callback: Callback,
+    },
+    /// The gate counts the frame as under way; and the session's next job waits,
+    /// unless the handler is concurrent.
+    Frame {
+        session: SessionId,
+        seat: Option<SeatId>,
+        gate: NodeId,
+        login: Login,
+    },
+}
+
+impl Owed {
+    /// As logs and metrics say it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Owed::Verdict(_) => "verify",
+            Owed::Turn { callback, .. } => callback.as_str(),
+            Owed::Frame { .. } => "call",
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn session(&self) -> &str {
+        match self {
+            Owed::Verdict(_) => "",
+            Owed::Turn { session, .. } | Owed::Frame { session, .. } => session.as_str(),
+        }
+    }
+}
+
+impl Host {
+    /// Makes a task of `awaitable`. What is owed is paid when it ends.
+    pub(crate) fn wait_for(
+        self: &Rc<Self>,
+        awaitable: &Bound<'_, PyAny>,
+        deadline: Instant,
+        work: Work,
+    ) {
+        let py = awaitable.py();
+        let ticket = Ticket(self.next_ticket.get());
+        self.next_ticket.set(ticket.0 + 1);
+        match self.spawn(awaitable, ticket) {
+            Ok(task) => {
+                let task = task.unbind();
+                self.deadlines.borrow_mut().insert((deadline, ticket));
+                self.pending.borrow_mut().insert(
+                    ticket,
+                    Pending {
+                        task,
+                        deadline,
+                        work,
+                    },
+                );
+            }
+            Err(error) => self.settle(py, work, Err(error)),
+        }
+    }
+
+    fn spawn<'py>(
+        &self,
+        awaitable: &Bound<'py, PyAny>,
+        ticket: Ticket,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = awaitable.py();
+        let task = if is_coroutine(awaitable) {
+            self.python.create_task.bind(py).call1((awaitable,))?
+        } else {
+            py.import("asyncio")?
+                .call_method1("ensure_future", (awaitable,))?
+        };
+        let ended = PyCFunction::new_closure(py, None, None, move |arguments, _| {
+            let task = arguments.get_item(0)?;
+            current()?.task_ended(ticket, &task);
+            PyResult::Ok(())
+        })?;
+        task.call_method1("add_done_callback", (ended,))?;
+        Ok(task)
+    }
+
+    /// A task has ended, in time or not.
+    fn task_ended(self: &Rc<Self>, ticket: Ticket, task: &Bound<'_, PyAny>) {
+        let py = task.py();
+        // Asking a cancelled one raises; and asking marks errors as seen.
+        let result = task.call_method0("result");
+        let Some(pending) = self.pending.borrow_mut().remove(&ticket) else {
+            return;
+        };
+        self.deadlines
+            .borrow_mut()
+            .remove(&(pending.deadline, ticket));
+        self.settle(py, pending.work, result);
+    }
+
+    /// Ends the wait for every task whose time is over.
+    pub(crate) fn expire(self: &Rc<Self>, py: Python<'_>) {
+        let now = Instant::now();
+        loop {
+            let Some(ticket) = self.take_expired(now) else {
+                return;
+            };
+            let Some(Pending { task, work, .. }) = self.pending.borrow_mut().remove(&ticket) else {
+                continue;
+            };
+            let kind = work.owed.kind();
+            counter!("redrabbit_handler_timeouts_total", "kind" => kind).increment(1);
+            error!(
+                target: "script",
+                kind,
+                handler = %work.label,
+                session = work.owed.session(),
+                stack = %stack_of(task.bind(py)),
+                "handler cancelled after its time limit"
+            );
+            if let Err(error) = task.call_method0(py, "cancel") {
+                warn!(target: "script", %error, "handler cannot be cancelled");
+            }
+            self.pay(py, work, None);
+        }
+    }
+
+    fn take_expired(&self, now: Instant) -> Option<Ticket> {
+        let mut deadlines = self.deadlines.borrow_mut();
+        let first = deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
+        let ticket = first.1;
+        deadlines.pop_first();
+        Some(ticket)
+    }
+
+    /// The script has done its work, well or not.
+    pub(crate) fn settle(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        work: Work,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) {
+        match result {
+            Ok(value) => self.pay(py, work, Some(&value)),
+            Err(error) => {
+                self.report(
+                    py,
+                    work.owed.kind(),
+                    &work.label.to_string(),
+                    work.owed.session(),
+                    &error,
+                );
+                self.pay(py, work, None);
+            }
+        }
+    }
+
+    /// Pays what is owed; `value` is what the script returned, if it did.
+    fn pay(self: &Rc<Self>, py: Python<'_>, work: Work, value: Option<&Bound<'_, PyAny>>) {
+        match work.owed {
+            Owed::Verdict(verdict) => {
+                let made = self.verdict(&work.label, value);
+                // The gate may have stopped waiting.
+                let _ = verdict.send(made);
+            }
+            Owed::Turn { seat, .. } => self.end_job(py, seat),
+            Owed::Frame {
+                seat, gate, login, ..
+            } => {
+                self.sessions.borrow_mut().finish(gate, login);
+                self.owe_flush(py);
+                if let Some(seat) = seat {
+                    self.end_job(py, seat);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `value` is what an `async def` function returns.
+pub(crate) fn is_coroutine(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: looks at the type of a live object.
+    unsafe { pyo3::ffi::PyCoro_CheckExact(value.as_ptr()) != 0 }
+}
+
+/// Where a task waits, in a few lines.
+fn stack_of(task: &Bound<'_, PyAny>) -> String {
+    let frames = || -> PyResult<String> {
+        let mut lines = Vec::new();
+        for frame in task.call_method0("get_stack")?.try_iter()? {
+            let frame = frame?;
+            let code = frame.getattr("f_code")?;
+            lines.push(format!(
+                "{}:{} in {}",
+                code.getattr("co_filename")?,
+                frame.getattr("f_lineno")?,
+                code.getattr("co_name")?
+            ));
+        }
+        Ok(lines.join("\n"))
+    };
+    frames().unwrap_or_default()
+}

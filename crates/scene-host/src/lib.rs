@@ -1,0 +1,63 @@
+//! The daemon that runs sessions in Python which is changed while players are
+//! online.
+//!
+//! ```text
+//!  link's reader ──► Inbox ══eventfd══► event loop: dispatch ──► script's functions
+//!                                                                   │
+//!  Node ◄── perform_actions ◄── Outbox ◄── gathered actions ◄───────┘
+//! ```
+//!
+//! One interpreter, on one thread, which runs an asyncio event loop. The network
+//! hands it whatever has arrived as one batch and is handed what the script
+//! wants done the same way; its threads never take the interpreter's lock.
+//!
+//! - [`Scene`] is a scene in its group, [`ScriptHost`] one without: the same but
+//!   for the node. [`Event`] and [`Action`] are all that crosses between them.
+//! - [`sessions`] decides, without I/O and without Python, what a session sees
+//!   and in which order; [`json`] turns JSON into objects and back.
+//! - The Python half, `ffext`, is in `python/` and embedded in the binary. What
+//!   a reload replaces and how is said in `python/ffext/merge.py`.
+//!
+//! Invariants:
+//! - A session's enter, frames and offline are handled one at a time, in the
+//!   order in which they arrived, also by `async` functions.
+//! - Every frame is reported as finished to the gate that sent it, once, whatever
+//!   its handler does.
+//! - A function of the script that fails is logged, counted, and harms nothing
+//!   else.
+//! - A reload is all or nothing.
+//!
+//! It does not know sockets of clients, nor which gate a client should use; it
+//! does not keep sessions over a restart.
+
+mod action;
+mod activity;
+mod api;
+mod crossing;
+mod dispatch;
+mod embedded;
+mod error;
+mod event;
+mod handlers;
+mod host;
+mod interpreter;
+mod jobs;
+pub mod json;
+mod lifecycle;
+mod node;
+mod report;
+mod scene;
+mod script_host;
+pub mod sessions;
+mod status;
+mod thread;
+mod verdict;
+mod watchdog;
+
+pub use action::{Action, Finished};
+pub use crossing::{Closed, Inbox, Outbox};
+pub use error::SceneError;
+pub use event::{Enter, Event, Verdict, Verify};
+pub use scene::{Scene, SceneConfig};
+pub use script_host::{Checker, HostConfig, ScriptHost};
+pub use status::{ReloadOutcome, ScriptStatus, SyntaxProblem};

@@ -1,0 +1,67 @@
+//! `scene-host --topology FILE --name scene@0`
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use daemon::{Args, Daemon};
+use ffrpc::Uplink;
+use protocol::v1::Role;
+use scene_host::{Scene, SceneConfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs a group's sessions in Python. SIGHUP loads the script again.
+#[derive(Debug, Parser)]
+#[command(version, after_help = daemon::EXIT_CODES)]
+struct Command {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn main() -> ExitCode {
+    match daemon::parse::<Command>() {
+        Ok(command) => daemon::run(&command.args, Role::Scene, serve),
+        Err(exit) => exit.into(),
+    }
+}
+
+async fn serve(daemon: Daemon) -> anyhow::Result<()> {
+    // Before Python starts, which takes the signals that nobody has.
+    let mut reloads = signal(SignalKind::hangup())?;
+    let topology = &daemon.boot.topology;
+    let name = daemon.boot.name.clone();
+    let place = topology
+        .scenes
+        .get(&name)
+        .context("scene not in topology")?;
+    let config = SceneConfig {
+        name,
+        script: place.script.clone(),
+        python_path: place.python_path.clone(),
+        limits: topology.limits.clone(),
+    };
+    let uplink = Uplink::Remote(topology.master.listen);
+    let secret = topology.security.secret.clone();
+    let scene = tokio::select! {
+        scene = Scene::start(config, uplink, secret) => scene?,
+        // The script may take long to load, or never end to.
+        () = daemon.shutdown.requested() => return Ok(()),
+    };
+
+    tokio::select! {
+        () = scene.node().ready() => daemon.ready(),
+        () = daemon.shutdown.requested() => {}
+    }
+    let reload_on_signal = async {
+        while reloads.recv().await.is_some() {
+            // How it went is in the log.
+            scene.reload(None).await;
+        }
+    };
+    tokio::select! {
+        () = reload_on_signal => {}
+        () = daemon.shutdown.requested() => {}
+    }
+    daemon.drain(scene.stop(topology.limits.drain_grace)).await;
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! A script on a thread of its own, and the two queues to it.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+use topology::Limits;
+use tracing::{error, warn};
+
+use crate::{
+    Event, Inbox, Outbox, ReloadOutcome, SceneError, ScriptStatus, SyntaxProblem,
+    activity::Activity,
+    host::Shared,
+    interpreter::Claim,
+    thread::{ScriptThread, Started},
+    watchdog::{Target, Watchdog, stack_pipe},
+};
+
+/// A script, and what it may take.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The script. It is imported under its file's name, and its folder is one
+    /// to import from.
+    pub script: PathBuf,
+    /// More folders to import from.
+    pub python_path: Vec<PathBuf>,
+    /// Bounds of queues and times.
+    pub limits: Limits,
+}
+
+/// A scene without a group: the interpreter, the script, and the queues that
+/// [`Scene`](crate::Scene) ties to the network.
+#[derive(Debug)]
+pub struct ScriptHost {
+    shared: Shared,
+    ended: oneshot::Receiver<()>,
+    watchdog: JoinHandle<()>,
+    file_name: Arc<str>,
+}
+
+/// Compiles sources of a script without running them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    inbox: Arc<Inbox>,
+    file_name: Arc<str>,
+}
+
+/// As much as the main thread of a Python process usually has, and then some:
+/// C code called by scripts counts on it.
+const STACK_BYTES: usize = 16 << 20;
+
+impl ScriptHost {
+    /// Starts the interpreter and loads the script. Returns when that has been
+    /// tried: a script that does not load is no error here, but in the status.
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`SceneError`]; a second host in one process is one.
+    pub async fn start(config: HostConfig) -> Result<Self, SceneError> {
+        let claim = Claim::take()?;
+        let (stacks, stack_writer) = stack_pipe()?;
+        let shared = Shared {
+            inbox: Arc::new(Inbox::new()?),
+            outbox: Arc::new(Outbox::new(config.limits.link_outbox_bytes)),
+            activity: Arc::new(Activity::default()),
+            sessions: Arc::new(AtomicU64::new(0)),
+            status: watch::Sender::new(ScriptStatus::default()),
+        };
+        let target = Arc::new(Target::default());
+        let watchdog = Watchdog {
+            inbox: shared.inbox.clone(),
+            activity: shared.activity.clone(),
+            target: target.clone(),
+            limit: config.limits.handler_warn,
+            stacks,
+        };
+        let file_name = config.script.file_name().unwrap_or_default();
+        let file_name = file_name.to_string_lossy().into();
+        let (started_tx, started_rx) = oneshot::channel();
+        let (ended_tx, ended_rx) = oneshot::channel();
+        let script = ScriptThread {
+            shared: shared.clone(),
+            config,
+            target,
+            stack_writer,
+        };
+        thread::Builder::new()
+            .name("python".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                script.run(claim, started_tx);
+                let _ = ended_tx.send(());
+            })?;
+        let Started { loaded } = started_rx
+            .await
+            .unwrap_or_else(|_| Err(SceneError::Python("its thread has ended".to_owned())))?;
+        let watchdog = tokio::spawn(watchdog.run());
+        // A thread that ends instead says so when the host is stopped.
+        let _ = loaded.await;
+        Ok(ScriptHost {
+            shared,
+            ended: ended_rx,
+            watchdog,
+            file_name,
+        })
+    }
+
+    /// Where events go.
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.shared.inbox
+    }
+
+    /// Where actions come from.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.shared.outbox
+    }
+
+    /// How the script is doing.
+    pub fn status(&self) -> watch::Receiver<ScriptStatus> {
+        self.shared.status.subscribe()
+    }
+
+    /// How many sessions are here.
+    pub fn sessions(&self) -> u64 {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// What [`sessions`](ScriptHost::sessions) returns, for others to read.
+    pub(crate) fn session_count(&self) -> Arc<AtomicU64> {
+        self.shared.sessions.clone()
+    }
+
+    /// Says what is wrong with sources of this script.
+    pub fn checker(&self) -> Checker {
+        Checker {
+            inbox: self.shared.inbox.clone(),
+            file_name: self.file_name.clone(),
+        }
+    }
+
+    /// Loads the script anew, or a module that it has imported.
+    pub async fn reload(&self, module: Option<&str>) -> ReloadOutcome {
+        let (outcome_tx, outcome_rx) = oneshot::channel();
+        let _ = self.shared.inbox.push(Event::Reload {
+            module: module.map(str::to_owned),
+            outcome: outcome_tx,
+        });
+        outcome_rx.await.unwrap_or_else(|_| {
+            let status = self.shared.status.borrow().clone();
+            ReloadOutcome {
+                ok: false,
+                module: module.unwrap_or_default().to_owned(),
+                version: status.version,
+                hash: status.hash,
+                kept: Vec::new(),
+                text: "error: the scene is stopping".to_owned(),
+            }
+        })
+    }
+
+    /// Ends the script: its sessions are told that they are offline, its tasks
+    /// are cancelled, and the interpreter is finalized, all within `grace`.
+    /// Returns whether it was; what was not ends with the process.
+    pub async fn stop(mut self, grace: Duration) -> bool {
+        let started = Instant::now();
+        if self.shared.inbox.push(Event::Stop(grace)).is_err() {
+            warn!("scene is stopped twice");
+        }
+        let has_ended = timeout(grace, &mut self.ended).await.is_ok();
+        if !has_ended {
+            let handler = self.shared.activity.current();
+            error!(
+                handler = handler.as_deref().unwrap_or("a task"),
+                seconds = started.elapsed().as_secs_f32(),
+                "script does not end, and is left behind"
+            );
+            self.shared.inbox.close();
+            self.shared.outbox.close();
+        }
+        has_ended
+    }
+}
+
+impl Drop for ScriptHost {
+    fn drop(&mut self) {
+        self.watchdog.abort();
+    }
+}
+
+impl Checker {
+    /// Says whether `source` compiles.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where. A scene that is stopping cannot tell,
+    /// and says so.
+    pub async fn check(&self, source: String) -> Result<(), SyntaxProblem> {
+        let (outcome_tx, outcome_rx) = oneshot::channel();
+        // If it is not taken, nobody will answer.
+        let _ = self.inbox.push(Event::Check {
+            source,
+            file_name: self.file_name.to_string(),
+            outcome: outcome_tx,
+        });
+        outcome_rx.await.unwrap_or_else(|_| {
+            Err(SyntaxProblem {
+                line: 1,
+                column: 1,
+                message: "the scene is stopping".to_owned(),
+            })
+        })
+    }
+}

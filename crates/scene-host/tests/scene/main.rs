@@ -1,0 +1,16 @@
+//! The crossing between network and script with the real interpreter, each test
+//! in a process of its own; and a scene in a group.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod group;
+mod handlers;
+mod logs;
+mod pace;
+mod reload;
+mod seed;
+mod sessions;
+mod stage;
+mod stop;
+mod verify;
+mod watchdog;

@@ -1,0 +1,337 @@
+//! A script host without a network: tests say what arrives, and see what the
+//! script asks for.
+
+use std::{
+    env,
+    fmt::Debug,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use protocol::{Login, NodeId};
+use scene_host::{Action, Enter, Event, HostConfig, ScriptHost, Verdict, Verify};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, time::timeout};
+use topology::Limits;
+use tracing_subscriber::fmt::MakeWriter;
+
+pub(crate) const GATE: NodeId = NodeId::new(1, 100);
+pub(crate) const OTHER_GATE: NodeId = NodeId::new(1, 101);
+
+/// How long anything may take before a test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs a test in a process of its own: there is one interpreter in each.
+/// nextest does that by itself; under `cargo test` the test starts itself anew.
+pub(crate) fn alone<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    const MARK: &str = "SCENE_TEST_IS_ALONE";
+    if env::var_os("NEXTEST").is_none() && env::var_os(MARK).is_none() {
+        let name = thread::current()
+            .name()
+            .expect("a test has a name")
+            .to_owned();
+        let status = Command::new(env::current_exe().unwrap())
+            .args([&name, "--exact", "--nocapture"])
+            .env(MARK, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{name} failed in its own process");
+        return;
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test());
+}
+
+/// Limits as by default, but with times for tests.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        frame_bytes: 64 << 10,
+        verify_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(60),
+        send_queue_bytes: 256 << 10,
+        send_queue_frames: 1024,
+        frames_per_second: 200,
+        frame_burst: 400,
+        sessions_per_gate: 50_000,
+        connections_per_address: 256,
+        session_window: 16,
+        scene_window_bytes: 16 << 20,
+        link_outbox_bytes: 64 << 20,
+        call_timeout: Duration::from_secs(5),
+        handler_timeout: Duration::from_secs(30),
+        handler_warn: Duration::from_secs(5),
+        lease: Duration::from_secs(3),
+        drain_grace: Duration::from_secs(10),
+    }
+}
+
+/// A script host, and what it has asked for.
+pub(crate) struct Stage {
+    pub(crate) host: ScriptHost,
+    folder: TempDir,
+    script: PathBuf,
+    actions: Vec<Action>,
+}
+
+impl Stage {
+    /// Runs `source` as `main.py` in a folder of its own.
+    pub(crate) async fn start(source: &str) -> Self {
+        Self::start_with(source, limits()).await
+    }
+
+    pub(crate) async fn start_with(source: &str, limits: Limits) -> Self {
+        let folder = TempDir::new().unwrap();
+        let script = folder.path().join("main.py");
+        fs::write(&script, unindent(source)).unwrap();
+        Self::run(folder, script, limits).await
+    }
+
+    /// Runs a file where it is.
+    pub(crate) async fn start_file(script: &Path) -> Self {
+        Self::run(TempDir::new().unwrap(), script.to_owned(), limits()).await
+    }
+
+    async fn run(folder: TempDir, script: PathBuf, limits: Limits) -> Self {
+        capture_log();
+        let config = HostConfig {
+            script: script.clone(),
+            python_path: Vec::new(),
+            limits,
+        };
+        let host = timeout(PATIENCE, ScriptHost::start(config)).await;
+        Stage {
+            host: host.expect("the script loads in time").unwrap(),
+            folder,
+            script,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Replaces the script's source, at once for whoever reads it.
+    pub(crate) fn write(&self, source: &str) {
+        let aside = self.folder.path().join("main.py.new");
+        fs::write(&aside, unindent(source)).unwrap();
+        fs::rename(aside, &self.script).unwrap();
+    }
+
+    /// Writes another file beside the script.
+    pub(crate) fn write_file(&self, name: &str, source: &str) {
+        fs::write(self.folder.path().join(name), unindent(source)).unwrap();
+    }
+
+    /// The outcome of a reload, in its words.
+    pub(crate) async fn reload(&self) -> String {
+        timeout(PATIENCE, self.host.reload(None))
+            .await
+            .unwrap()
+            .text
+    }
+
+    /// Hands the script an event.
+    pub(crate) fn push(&self, event: Event) {
+        self.host.inbox().push(event).unwrap();
+    }
+
+    pub(crate) async fn verify(&self, session_key: &str) -> Verdict {
+        let (verdict_tx, verdict_rx) = oneshot::channel();
+        self.push(Event::Verify(Box::new(Verify {
+            session_key: session_key.to_owned(),
+            online_time: 1_700_000_000,
+            ip: "192.0.2.1".to_owned(),
+            gate_name: "gate@0".to_owned(),
+            deadline: Instant::now() + PATIENCE,
+            verdict: verdict_tx,
+        })));
+        timeout(PATIENCE, verdict_rx).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn enter(&self, session: &str, login: u64) {
+        self.enter_from(GATE, session, login);
+    }
+
+    pub(crate) fn enter_from(&self, gate: NodeId, session: &str, login: u64) {
+        self.push(Event::Enter(Box::new(Enter {
+            gate,
+            session: session.parse().unwrap(),
+            login: Login(login),
+            online_time: 1_700_000_000 + login,
+            from_scene: String::new(),
+            extra_data: Bytes::new(),
+        })));
+    }
+
+    pub(crate) fn frame(&self, login: u64, cmd: u16, body: impl Into<Bytes>) {
+        self.push(Event::Frame {
+            gate: GATE,
+            login: Login(login),
+            cmd,
+            body: body.into(),
+        });
+    }
+
+    pub(crate) fn offline(&self, login: u64) {
+        self.push(Event::Offline {
+            gate: GATE,
+            login: Login(login),
+        });
+    }
+
+    /// Takes what the script asks for until `done` is content with all of it.
+    pub(crate) async fn until<T: Debug>(
+        &mut self,
+        mut done: impl FnMut(&[Action]) -> Option<T>,
+    ) -> T {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            if let Some(result) = done(&self.actions) {
+                return result;
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            match timeout(left, self.host.outbox().take()).await {
+                Ok(Some(actions)) => self.actions.extend(actions),
+                Ok(None) => panic!("the host has ended; there were {:#?}", self.actions),
+                Err(_) => panic!("waited in vain; there were {:#?}\n{}", self.actions, log()),
+            }
+        }
+    }
+
+    /// Waits until `count` frames are finished.
+    pub(crate) async fn finished(&mut self, count: u32) {
+        self.until(|actions| (finished(actions) >= count).then_some(()))
+            .await;
+        assert_eq!(
+            finished(&self.actions),
+            count,
+            "more was finished than came"
+        );
+    }
+
+    /// Waits for `count` messages and returns all of them, as text.
+    pub(crate) async fn messages(&mut self, count: usize) -> Vec<String> {
+        self.until(|actions| {
+            let messages = messages(actions);
+            (messages.len() >= count).then_some(messages)
+        })
+        .await
+    }
+
+    /// What the script has asked for since this was last called.
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Ends the host, and says whether it ended cleanly.
+    pub(crate) async fn stop(self) -> bool {
+        self.host.stop(PATIENCE).await
+    }
+}
+
+/// How many frames are reported as finished.
+pub(crate) fn finished(actions: &[Action]) -> u32 {
+    actions
+        .iter()
+        .map(|action| match action {
+            Action::Finished(finished) => finished.frames.iter().sum(),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Messages as `to whom/cmd: body`; `*` is everybody.
+pub(crate) fn messages(actions: &[Action]) -> Vec<String> {
+    let text = |body: &Bytes| String::from_utf8_lossy(body).into_owned();
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Deliver {
+                logins, cmd, body, ..
+            } => {
+                let logins: Vec<String> = logins.iter().map(ToString::to_string).collect();
+                Some(format!("{}/{cmd}: {}", logins.join("+"), text(body)))
+            }
+            Action::Broadcast { cmd, body } => Some(format!("*/{cmd}: {}", text(body))),
+            Action::Close { .. } | Action::Finished(_) => None,
+        })
+        .collect()
+}
+
+/// Everything that was logged so far.
+pub(crate) fn log() -> String {
+    let log = LOG.get().map(|log| log.0.lock().unwrap().clone());
+    String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
+}
+
+/// Waits until the log holds a text.
+pub(crate) async fn logged(text: &str) {
+    eventually(
+        || log().contains(text),
+        || format!("`{text}` was not logged:\n{}", log()),
+    )
+    .await;
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let give_up = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < give_up, "{}", otherwise());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Log;
+
+    fn make_writer(&'a self) -> Log {
+        self.clone()
+    }
+}
+
+pub(crate) fn capture_log() {
+    let log = LOG.get_or_init(Log::default).clone();
+    // Another test of this process may have done so.
+    let _ = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(log)
+        .with_max_level(tracing::Level::DEBUG)
+        .try_init();
+}
+
+/// Takes away the indentation that all lines have in common.
+fn unindent(source: &str) -> String {
+    let lines = || source.lines().filter(|line| !line.trim().is_empty());
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let common = lines().map(indent).min().unwrap_or(0);
+    let mut text = String::new();
+    for line in source.lines() {
+        text.push_str(line.get(common..).unwrap_or_default());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! How a scene ends.
+
+use std::time::{Duration, Instant};
+
+use scene_host::{HostConfig, SceneError, ScriptHost};
+
+use crate::stage::{PATIENCE, Stage, alone, limits, log, logged};
+
+#[test]
+fn sessions_are_told_and_tasks_are_ended() {
+    alone(|| async {
+        let mut stage = Stage::start(
+            r#"
+            import ffext, asyncio, atexit
+            @ffext.session_offline_callback
+            async def offline(session, online_time):
+                await asyncio.sleep(0.01)
+                print('offline of', session)
+                ffext.broadcast_msg_session(1, session)
+            async def forever():
+                try:
+                    await asyncio.sleep(1000)
+                finally:
+                    print('task ended')
+            async def numbers():
+                try:
+                    while True:
+                        yield 1
+                finally:
+                    print('generator ended')
+            async def count():
+                async for number in numbers():
+                    await asyncio.sleep(1000)
+            ffext.once_timer(0, forever)
+            ffext.once_timer(0, count)
+            ffext.once_timer(1000000, print)
+            atexit.register(print, 'python ended')
+            "#,
+        )
+        .await;
+        stage.enter("a", 1);
+        stage.enter("b", 2);
+        stage.frame(1, 1, "null");
+        stage.finished(1).await;
+        let outbox = stage.host.outbox().clone();
+        let started = Instant::now();
+        assert!(stage.stop().await);
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            started.elapsed()
+        );
+        // What it has sent last is still there to be sent.
+        assert_eq!(outbox.take().await.unwrap().len(), 2);
+        assert!(outbox.take().await.is_none());
+        for text in [
+            "offline of a",
+            "offline of b",
+            "task ended",
+            "generator ended",
+            "python ended",
+        ] {
+            logged(text).await;
+        }
+        assert!(!log().contains("script failed"), "{}", log());
+    });
+}
+
+#[test]
+fn what_does_not_end_is_left_behind_in_time() {
+    alone(|| async {
+        let stage = Stage::start(
+            r#"
+            import ffext, asyncio, threading, time
+            async def stubborn():
+                while True:
+                    try:
+                        await asyncio.sleep(1000)
+                    except asyncio.CancelledError:
+                        print('not now')
+            @ffext.session_offline_callback
+            async def offline(session, online_time):
+                await asyncio.sleep(1000)
+            ffext.once_timer(0, stubborn)
+            threading.Thread(target=time.sleep, args=(1000,), name='sleeper').start()
+            "#,
+        )
+        .await;
+        stage.enter("a", 1);
+        let started = Instant::now();
+        stage.host.stop(Duration::from_secs(1)).await;
+        assert!(
+            started.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            started.elapsed()
+        );
+        for text in [
+            "handlers are still under way",
+            "not now",
+            "does not end",
+            "thread sleeper does not end",
+            "python is not finalized",
+        ] {
+            logged(text).await;
+        }
+    });
+}
+
+#[test]
+fn a_script_that_blocks_for_ever_does_not_hold_up_the_end() {
+    alone(|| async {
+        let stage = Stage::start(
+            r#"
+            import ffext
+            @ffext.session_call(1)
+            def spin(session, message):
+                print('spinning')
+                while True:
+                    pass
+            "#,
+        )
+        .await;
+        stage.enter("a", 1);
+        stage.frame(1, 1, "null");
+        logged("spinning").await;
+        assert!(!stage.host.stop(Duration::from_millis(300)).await);
+        logged("script does not end, and is left behind").await;
+        assert!(log().contains("main.spin"), "{}", log());
+    });
+}
+
+#[test]
+fn a_script_that_stops_the_loop_or_exits_in_a_task_stops_nothing() {
+    alone(|| async {
+        let mut stage = Stage::start(
+            r#"
+            import ffext, asyncio, sys
+            @ffext.session_call(1)
+            def stop(session, message):
+                asyncio.get_running_loop().stop()
+            @ffext.session_call(2)
+            def exit_in_task(session, message):
+                async def leave():
+                    sys.exit('left')
+                asyncio.get_running_loop().create_task(leave())
+            @ffext.session_call(3)
+            def exit_in_callback(session, message):
+                asyncio.get_running_loop().call_soon(sys.exit, 'gone')
+            "#,
+        )
+        .await;
+        stage.enter("a", 1);
+        for cmd in [1, 2, 3, 1] {
+            stage.frame(1, cmd, "null");
+        }
+        stage.finished(4).await;
+        logged("SystemExit('left')").await;
+        logged("SystemExit('gone')").await;
+        logged("the script has stopped the event loop").await;
+        stage.frame(1, 1, "null");
+        stage.finished(5).await;
+        assert!(stage.stop().await);
+    });
+}
+
+#[test]
+fn a_second_scene_in_one_process_is_refused() {
+    alone(|| async {
+        let stage = Stage::start("").await;
+        let config = HostConfig {
+            script: "/nowhere/main.py".into(),
+            python_path: Vec::new(),
+            limits: limits(),
+        };
+        let error = ScriptHost::start(config.clone()).await.unwrap_err();
+        assert!(matches!(error, SceneError::AlreadyRunning), "{error}");
+        assert!(stage.stop().await);
+        // Python does not start twice, either.
+        let error = tokio::time::timeout(PATIENCE, ScriptHost::start(config)).await;
+        assert!(matches!(
+            error.unwrap().unwrap_err(),
+            SceneError::AlreadyRunning
+        ));
+    });
+}

@@ -1,0 +1,33 @@
+// Why a connection ended, in words for people. The gate sends the names on the
+// left; a refusal may carry any text that the script chose.
+
+const REASONS: Record<string, string> = {
+  replaced: "You were replaced: another page joined under your name.",
+  closed_by_scene: "The script closed your connection.",
+  draining: "The server is shutting down.",
+  frame_too_large: "That message was too large, so the connection was closed.",
+  gate_full: "The server has no room for another connection right now.",
+  address_full: "There are too many connections from this machine.",
+  group_lost: "The gate lost its group for a moment. Reconnect when you like.",
+  idle: "Nothing was heard from this page for too long.",
+  protocol_error: "The gate did not understand what this page sent.",
+  rate_limited: "That was too much at once, so the connection was closed.",
+  scene_lost: "The scene that ran your script is gone. Reconnect once it is back.",
+  slow_consumer: "This page read more slowly than it was written to.",
+  unverified_frame: "The page spoke before it was let in.",
+  verify_refused: "The script did not let this name in.",
+  verify_timeout: "The name did not arrive in time.",
+  verify_unavailable: "No scene could say whether this name may join. Is the script running?",
+};
+
+export function reasonInWords(reason: string): string {
+  const known = REASONS[reason.trim()];
+  if (known) return known;
+  return reason.trim() === "" ? "The server closed the connection." : `The server closed the connection: ${reason.trim()}`;
+}
+
+export function refusalInWords(reason: string): string {
+  const known = REASONS[reason.trim()];
+  if (known) return known;
+  return reason.trim() === "" ? "The script did not let this name in." : `The script did not let you in: ${reason.trim()}`;
+}
