@@ -22,10 +22,10 @@ class Importer(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return spec
 
     def is_package(self, name):
-        return self._sources[name][0]
+        return name == "ffext"
 
     def get_source(self, name):
-        return self._sources[name][1]
+        return self._sources[name]
 
     def get_code(self, name):
         return compile(self.get_source(name), self._origin(name), "exec", dont_inherit=True)

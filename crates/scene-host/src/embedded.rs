@@ -4,46 +4,32 @@ use std::ffi::CString;
 
 use pyo3::{prelude::*, types::PyDict};
 
-/// Module, whether it is a package, source.
-const MODULES: [(&str, bool, &str); 10] = [
-    ("ffext", true, include_str!("../python/ffext/__init__.py")),
-    (
-        "ffext.classes",
-        false,
-        include_str!("../python/ffext/classes.py"),
-    ),
-    ("ffext.host", false, include_str!("../python/ffext/host.py")),
-    (
-        "ffext.loading",
-        false,
-        include_str!("../python/ffext/loading.py"),
-    ),
-    ("ffext.log", false, include_str!("../python/ffext/log.py")),
-    (
-        "ffext.merge",
-        false,
-        include_str!("../python/ffext/merge.py"),
-    ),
-    (
-        "ffext.references",
-        false,
-        include_str!("../python/ffext/references.py"),
-    ),
-    (
-        "ffext.registry",
-        false,
-        include_str!("../python/ffext/registry.py"),
-    ),
-    (
-        "ffext.singletons",
-        false,
-        include_str!("../python/ffext/singletons.py"),
-    ),
-    (
-        "ffext.timers",
-        false,
-        include_str!("../python/ffext/timers.py"),
-    ),
+/// The package itself, and each module in it.
+macro_rules! sources {
+    ($($module:literal),*) => {
+        [
+            ("ffext", include_str!("../python/ffext/__init__.py")),
+            $((
+                concat!("ffext.", $module),
+                include_str!(concat!("../python/ffext/", $module, ".py")),
+            )),*
+        ]
+    };
+}
+
+/// Name and source.
+const MODULES: [(&str, &str); 12] = sources![
+    "classes",
+    "host",
+    "loading",
+    "log",
+    "merge",
+    "outcome",
+    "references",
+    "registry",
+    "singletons",
+    "timers",
+    "trial"
 ];
 
 /// Lets the modules be imported like any other, and tracebacks show their lines.
@@ -54,9 +40,29 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let code = CString::new(IMPORTER)?;
     let importer = PyModule::from_code(py, &code, c"<ffext>/importer.py", c"_ffext_importer")?;
     let sources = PyDict::new(py);
-    for (name, is_package, source) in MODULES {
-        sources.set_item(name, (is_package, source))?;
+    for (name, source) in MODULES {
+        sources.set_item(name, source)?;
     }
     importer.getattr("install")?.call1((sources,))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_module_of_the_package_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/ffext");
+        let mut files: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+            .filter_map(|name| name.strip_suffix(".py").map(|stem| format!("ffext.{stem}")))
+            .map(|name| name.replace(".__init__", ""))
+            .collect();
+        files.sort();
+        assert_eq!(files, MODULES.map(|(name, _)| name.to_owned()));
+    }
 }

@@ -51,6 +51,7 @@ mod script_host;
 pub mod sessions;
 mod status;
 mod thread;
+mod turns;
 mod verdict;
 mod watchdog;
 

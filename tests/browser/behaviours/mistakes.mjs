@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { deaf } from "../script.mjs";
 import { newName, restoring, Visitor } from "../visitor.mjs";
 
 export function mistakes(stage) {
@@ -46,6 +47,31 @@ export function mistakes(stage) {
       assert.equal(await ada.version(), version);
       await ada.say("still the old code");
       await ada.hears(ada.name, "still the old code");
+      assert.deepEqual(ada.sockets, [{ closed: false }]);
+      await ada.close();
+    }));
+
+  test("a script whose chat no longer answers can be mended from the page", (t) =>
+    restoring(stage, async () => {
+      const ada = await Visitor.open(stage);
+      await ada.join(newName("ada"));
+      const before = await ada.source();
+      await ada.edit(() => deaf(before));
+      await ada.save();
+      const without = ada.page.getByRole("button", { name: "Load it without the chat" });
+      if (!(await without.isVisible())) {
+        await ada.close();
+        t.skip("this demo loads scripts at the chat's word only");
+        return;
+      }
+      await ada.reload();
+      await ada.edit(() => before);
+      await ada.save();
+      await ada.say("reload");
+      await without.click();
+      await ada.page.locator('#mark[data-state="live"]').waitFor();
+      await ada.say("can you hear me?");
+      await ada.hears(ada.name, "can you hear me?");
       assert.deepEqual(ada.sockets, [{ closed: false }]);
       await ada.close();
     }));

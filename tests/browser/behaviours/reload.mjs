@@ -45,7 +45,7 @@ export function reload(stage) {
       assert.equal(await ada.page.locator("#mark").textContent(), "Unsaved changes");
       await ada.page.locator("#save").click();
       await ada.page.locator("#news", { hasText: "Type reload in the chat to make it live" }).waitFor();
-      await ada.page.locator("#news button").click();
+      await ada.page.getByRole("button", { name: "Say reload for me" }).click();
       await ada.page.locator("#mark", { hasText: /^Live$/ }).waitFor();
       assert.notEqual(await ada.page.locator("#hash").textContent(), hash);
       assert.match(await ada.page.locator("#loaded").textContent(), /^\d\d:\d\d:\d\d/);

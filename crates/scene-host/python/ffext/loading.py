@@ -12,53 +12,18 @@ import importlib.util
 import os
 import sys
 import traceback
-from typing import NamedTuple
 
 import _ffext
 
-from . import merge, singletons, timers
+from . import merge, timers
 from .log import printable
+from .outcome import Reload, Version
 from .registry import label, registry
+from .trial import Trial
 
 
-class Version(NamedTuple):
-    """Which script runs."""
-
-    version: int
-    hash: str
-
-    def __str__(self):
-        return f"{self.version} ({self.hash})"
-
-
-class Reload:
-    """How a load ended. True if it succeeded; as text it says what happened."""
-
-    def __init__(self, module, version, hash, kept=(), error=None):
-        #: The module that was loaded.
-        self.module = module
-        #: The version of the script from now on; a counter of loads.
-        self.version = version
-        #: The first 12 hexadecimal digits of the SHA-256 of the source.
-        self.hash = hash
-        #: What could not be replaced and runs on as old code, by name.
-        self.kept = tuple(kept)
-        #: What was wrong, or None.
-        self.error = error
-
-    def __bool__(self):
-        return self.error is None
-
-    def __str__(self):
-        if self.error is not None:
-            return f"error: {self.error}"
-        text = f"ok: {self.module} version {self.version} ({self.hash})"
-        if self.kept:
-            text += f"; kept as it was: {', '.join(self.kept)}"
-        return text
-
-    def __repr__(self):
-        return f"<Reload {self}>"
+# Where libraries are installed.
+_installed = {"site-packages", "dist-packages"}
 
 
 class Refused(Exception):
@@ -152,7 +117,9 @@ class Loader:
         return path
 
     def _is_own(self, path):
-        return os.path.realpath(path).startswith(self._roots)
+        path = os.path.realpath(path)
+        # Libraries that are installed within the script's folder are not its own.
+        return path.startswith(self._roots) and not _installed & set(path.split(os.sep))
 
     def _fresh(self, name, path, module):
         """An empty module to run the source in."""
@@ -194,61 +161,6 @@ class Loader:
         return Reload(name, *self.version, error=str(refusal))
 
 
-class Trial:
-    """The run of a source, which may yet fail."""
-
-    def __init__(self, name, is_own):
-        self._name = name
-        self._is_own = is_own
-        self._modules = set(sys.modules)
-        self._singletons = singletons.remember()
-        self._tasks = _all_tasks()
-        registry.stage(name)
-
-    def run(self, code, fresh, collect):
-        """Runs ``code``; returns the objects that it made, if they are wanted."""
-        fresh.__spec__._initializing = True
-        if collect:
-            # What exists is set aside, so that what is made can be listed.
-            gc.freeze()
-        try:
-            exec(code, vars(fresh))
-            return gc.get_objects() if collect else None
-        finally:
-            if collect:
-                gc.unfreeze()
-            fresh.__spec__._initializing = False
-
-    def commit(self):
-        """It has succeeded: what was staged is in force."""
-        registrations = registry.staged(self._name)
-        registrations.tasks.update(_all_tasks() - self._tasks)
-        registry.commit()
-
-    def undo(self):
-        """It has failed: everything is as it was."""
-        registry.rollback()
-        singletons.restore(self._singletons)
-        for task in _all_tasks() - self._tasks:
-            task.cancel()
-        for name in set(sys.modules) - self._modules:
-            path = getattr(sys.modules[name], "__file__", None)
-            if path and self._is_own(path):
-                _forget(name)
-
-
-def _forget(name):
-    """Takes a module out, so that it is imported anew the next time."""
-    del sys.modules[name]
-    package, _, child = name.rpartition(".")
-    if package in sys.modules:
-        vars(sys.modules[package]).pop(child, None)
-
-
-def _all_tasks():
-    return asyncio.all_tasks(asyncio.get_running_loop())
-
-
 def _tidy(first):
     """Keeps the collector's pauses short."""
     if first:
@@ -271,8 +183,12 @@ def _call_hooks(result):
 
 
 def _traceback(error):
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith("<ffext"):
+        # How this package got there says nothing about the script.
+        place = place.tb_next
     try:
-        return printable("".join(traceback.format_exception(error)))
+        return printable("".join(traceback.format_exception(type(error), error, place)))
     except Exception:
         return ""
 

@@ -95,7 +95,7 @@ def replace(pairs, created):
     if rare:
         holders += gc.get_referrers(*rare)
     ours = {id(rare), id(pairs), id(created)} | {id(pair) for pair in pairs}
-    tuples = _replace_all(holders, instead, ours | _class_tuples(pairs))
+    tuples = _replace_all(holders, instead, ours | _insides(pairs))
     for _ in range(_rounds):
         if not tuples:
             return
@@ -111,13 +111,15 @@ def _holds_any(made, instead):
     return any(id(held) in instead for held in gc.get_referents(made))
 
 
-def _class_tuples(pairs):
-    """The bases of classes are tuples too, but not to be replaced here."""
+def _insides(pairs):
+    """What classes are made of: the bases of those that derive from what is gone,
+    which are replaced elsewhere, and the members of what is gone itself."""
     found = set()
     for gone, _ in pairs:
         if is_class(gone):
             for cls in (gone, *type.__subclasses__(gone)):
                 found |= {id(cls.__bases__), id(cls.__mro__)}
+            found |= {id(inside) for inside in gc.get_referents(gone) if type(inside) is dict}
     return found
 
 

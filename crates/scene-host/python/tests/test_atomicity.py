@@ -127,6 +127,16 @@ class Atomicity(SceneCase):
         await watcher
         self.assertEqual(wrong, [])
 
+    async def test_a_library_that_a_failed_load_has_imported_stays(self):
+        library = self.folder / "env" / "site-packages"
+        library.mkdir(parents=True)
+        (library / "some_library.py").write_text("")
+        self.load(GOOD)
+        path = f"import sys; sys.path.append({str(library)!r})\n"
+        self.refuse(path + "import some_library\n1/0\n")
+        self.assertIn("some_library", sys.modules)
+        self.assertIn("own modules", str(ffext.reload("some_library")))
+
     async def test_a_reload_within_a_load_is_refused(self):
         main = self.load("import ffext\ninner = ffext.reload()\n")
         self.assertFalse(main.inner)

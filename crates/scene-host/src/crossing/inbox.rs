@@ -131,7 +131,11 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, thread, time::Instant};
+    use std::{
+        sync::{Arc, atomic::AtomicU64},
+        thread,
+        time::{Duration, Instant},
+    };
 
     use protocol::{Login, NodeId};
     use tokio::sync::oneshot;
@@ -210,6 +214,43 @@ mod tests {
         }
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..4 * EACH));
+    }
+
+    #[test]
+    fn the_last_event_before_a_silence_is_never_left_unsignalled() {
+        const ROUNDS: u64 = 20_000;
+        let inbox = Arc::new(Inbox::new().unwrap());
+        let round = Arc::new(AtomicU64::new(0));
+        let pushers: Vec<_> = (0..2)
+            .map(|_| {
+                let (inbox, round) = (inbox.clone(), round.clone());
+                thread::spawn(move || {
+                    for number in 1..=ROUNDS {
+                        while round.load(Ordering::Acquire) < number {
+                            thread::yield_now();
+                        }
+                        inbox.push(offline(number)).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut backlog = VecDeque::new();
+        for number in 1..=ROUNDS {
+            round.store(number, Ordering::Release);
+            let give_up = Instant::now() + Duration::from_secs(10);
+            // Both push one, and then nobody does until both have been seen.
+            let mut seen = 0;
+            while seen < 2 {
+                assert!(Instant::now() < give_up, "round {number}: nobody was woken");
+                if is_signalled(&inbox) {
+                    inbox.refill(&mut backlog);
+                    seen += backlog.drain(..).count();
+                }
+            }
+        }
+        for pusher in pushers {
+            pusher.join().unwrap();
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::stage::{Stage, alone, messages};
 fn frames_are_echoed_in_order_and_without_haste() {
     alone(|| async {
         const SESSIONS: u64 = 100;
-        const FRAMES: u64 = 100_000;
+        const FRAMES: u64 = 50_000;
         let mut stage = Stage::start(
             r#"
             import ffext

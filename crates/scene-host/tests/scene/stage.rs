@@ -196,24 +196,31 @@ impl Stage {
             if let Some(result) = done(&self.actions) {
                 return result;
             }
-            let left = give_up.saturating_duration_since(Instant::now());
-            match timeout(left, self.host.outbox().take()).await {
-                Ok(Some(actions)) => self.actions.extend(actions),
-                Ok(None) => panic!("the host has ended; there were {:#?}", self.actions),
-                Err(_) => panic!("waited in vain; there were {:#?}\n{}", self.actions, log()),
-            }
+            self.take_more(give_up).await;
         }
+    }
+
+    /// Takes some more of what the script asks for; returns where that begins.
+    async fn take_more(&mut self, give_up: Instant) -> usize {
+        let known = self.actions.len();
+        let left = give_up.saturating_duration_since(Instant::now());
+        match timeout(left, self.host.outbox().take()).await {
+            Ok(Some(actions)) => self.actions.extend(actions),
+            Ok(None) => panic!("the host has ended; there were {:#?}", self.actions),
+            Err(_) => panic!("waited in vain; there were {:#?}\n{}", self.actions, log()),
+        }
+        known
     }
 
     /// Waits until `count` frames are finished.
     pub(crate) async fn finished(&mut self, count: u32) {
-        self.until(|actions| (finished(actions) >= count).then_some(()))
-            .await;
-        assert_eq!(
-            finished(&self.actions),
-            count,
-            "more was finished than came"
-        );
+        let give_up = Instant::now() + PATIENCE;
+        let mut seen = finished(&self.actions);
+        while seen < count {
+            let known = self.take_more(give_up).await;
+            seen += finished(&self.actions[known..]);
+        }
+        assert_eq!(seen, count, "more was finished than came");
     }
 
     /// Waits for `count` messages and returns all of them, as text.

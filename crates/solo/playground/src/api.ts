@@ -6,6 +6,8 @@ export interface Script {
   hash: string;
   name: string;
   path: string;
+  /** Whether the script can be loaded anew without the chat. */
+  can_reload: boolean;
 }
 
 export interface Status {
@@ -64,6 +66,11 @@ export async function saveScript(token: string, source: string, basis: string): 
   if (response.status === 422) return { outcome: "problem", problem: answer as Problem };
   const { hash } = answer as { hash: string };
   return { outcome: response.status === 409 ? "conflict" : "saved", hash };
+}
+
+/** Loads the saved script without the chat; what became of it shows in the status. */
+export async function reloadScript(token: string): Promise<void> {
+  await ask("/api/reload", { method: "POST", headers: bearer(token) });
 }
 
 /** Calls back with the status now and at each change, until the stream ends. */

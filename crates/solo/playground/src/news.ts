@@ -23,7 +23,7 @@ export type News =
   | { about: "conflict"; scriptName: string }
   | { about: "problem"; problem: Problem }
   | { about: "reload-failed"; error: string; place: Problem | null; nothingRuns: boolean }
-  | { about: "not-live" }
+  | { about: "not-live"; nothingRuns: boolean }
   | { about: "hint" };
 
 export function newsOf(facts: Facts): News {
@@ -34,7 +34,7 @@ export function newsOf(facts: Facts): News {
   if (status?.error && facts.failedHash === facts.fileHash) {
     return { about: "reload-failed", error: status.error, place: failedPlace(facts), nothingRuns: status.version === 0 };
   }
-  if (!facts.changed && !isLive(facts)) return { about: "not-live" };
+  if (!facts.changed && !isLive(facts)) return { about: "not-live", nothingRuns: status?.version === 0 };
   return { about: "hint" };
 }
 

@@ -11,6 +11,8 @@ export interface Acts {
   keepMine(): void;
   /** Says `reload` in the chat; null when the chat is not connected. */
   sayReload: (() => void) | null;
+  /** Loads the script without the chat; null where that cannot be done. */
+  loadNow: (() => void) | null;
 }
 
 const TONES: Record<News["about"], string> = {
@@ -33,7 +35,7 @@ export class NewsStrip {
 
   /** Leaves the strip alone when nothing is new, so that nothing is announced twice. */
   show(news: News, acts: Acts): void {
-    const key = JSON.stringify([news, acts.sayReload !== null]);
+    const key = JSON.stringify([news, acts.sayReload !== null, acts.loadNow !== null]);
     if (key === this.#shown) return;
     this.#shown = key;
     this.#strip.hidden = false;
@@ -58,16 +60,25 @@ function content(news: News, acts: Acts): Node[] {
       ];
     case "reload-failed":
       return reloadFailed(news, acts);
-    case "not-live": {
-      const line = words(strong("Saved. "), "Type ", code("reload"), " in the chat to make it live.");
-      return acts.sayReload ? [line, button("Say reload for me", acts.sayReload)] : [line];
-    }
+    case "not-live":
+      return notLive(news, acts);
     case "hint": {
       const line = words("After saving, type ", code("reload"), " in the chat: the new code takes over and nobody is disconnected.");
       line.className = "quiet";
       return [line];
     }
   }
+}
+
+function notLive({ nothingRuns }: News & { about: "not-live" }, acts: Acts): Node[] {
+  const line = nothingRuns
+    ? words(strong("Saved. "), "No script runs yet that could be told to reload.")
+    : words(strong("Saved. "), "Type ", code("reload"), " in the chat to make it live.");
+  const say = acts.sayReload ? [button("Say reload for me", acts.sayReload)] : [];
+  // Also when the chat answers to nothing any more because of what is live.
+  const load = acts.loadNow ? [button("Load it without the chat", acts.loadNow)] : [];
+  load.forEach((offer) => offer.classList.toggle("plain", !nothingRuns));
+  return [line, ...say, ...load];
 }
 
 function reloadFailed({ error, place, nothingRuns }: News & { about: "reload-failed" }, acts: Acts): Node[] {

@@ -1,5 +1,5 @@
 // The right side: the script in the editor, Save, and what became of it.
-import { ApiError, loadScript, type Problem, type Saved, saveScript, type Script, type Status, watchStatus } from "./api";
+import { ApiError, loadScript, type Problem, reloadScript, type Saved, saveScript, type Script, type Status, watchStatus } from "./api";
 import { byId } from "./dom";
 import { Editor } from "./editor";
 import { failedPlace, type Facts, markOf, newsOf } from "./news";
@@ -25,6 +25,7 @@ export class ScriptPane {
   readonly #strip = new NewsStrip();
   #token: string | null = null;
   #watch: AbortController | null = null;
+  #canReload = false;
   #facts: Facts = NOTHING_LOADED;
 
   constructor(listener: ScriptListener) {
@@ -103,6 +104,7 @@ export class ScriptPane {
   #take(script: Script, facts: Facts): void {
     byId("script-name", HTMLHeadingElement).textContent = script.name;
     byId("script-name", HTMLHeadingElement).title = script.path;
+    this.#canReload = script.can_reload;
     this.#editor.load(script.source);
     this.#facts = { ...facts, scriptName: script.name, fileHash: script.hash, changed: false };
     this.#markFailedLoad();
@@ -132,6 +134,15 @@ export class ScriptPane {
     if (this.#facts.status !== status) return;
     this.#tell({ failedHash: status.error ? this.#facts.fileHash : null });
     this.#markFailedLoad();
+  }
+
+  async #loadNow(): Promise<void> {
+    if (!this.#token) return;
+    try {
+      await reloadScript(this.#token);
+    } catch (error) {
+      this.#tell({ failure: textOf(error) });
+    }
   }
 
   #markFailedLoad(): void {
@@ -192,6 +203,7 @@ export class ScriptPane {
       },
       keepMine: () => void this.save(this.#facts.conflict ?? ""),
       sayReload: this.#listener.sayReload(),
+      loadNow: this.#canReload ? () => void this.#loadNow() : null,
     };
   }
 }

@@ -29,5 +29,5 @@ export function reasonInWords(reason: string): string {
 export function refusalInWords(reason: string): string {
   const known = REASONS[reason.trim()];
   if (known) return known;
-  return reason.trim() === "" ? "The script did not let this name in." : `The script did not let you in: ${reason.trim()}`;
+  return reason.trim() === "" ? "The script did not let this name in." : `You were not let in: ${reason.trim()}`;
 }

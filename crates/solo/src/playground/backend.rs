@@ -20,10 +20,20 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether this source compiles. Nothing of it is run.
     fn check(&self, source: String) -> Checked<'_>;
+
+    /// Loads the script's file anew, for when no script runs that could be
+    /// told to in the chat. None when this scene cannot be asked; the page then
+    /// offers nothing of the kind. What became of it shows in the status.
+    fn reload(&self) -> Option<Reloaded<'_>> {
+        None
+    }
 }
 
 /// The answer of [`Backend::check`].
 pub type Checked<'a> = Pin<Box<dyn Future<Output = Result<(), Problem>> + Send + 'a>>;
+
+/// The end of a [`Backend::reload`], good or bad.
+pub type Reloaded<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// What a scene runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 //! - a listener that is not on loopback is refused;
 //! - a request must name a loopback host with our port, so that no foreign
 //!   name can be pointed at us, and must come from our own page if it says
-//!   where it comes from ([`guard`]);
+//!   where it comes from (`guard`);
 //! - whatever reads or writes the script needs a token that is made at each
 //!   start and printed as part of the address, in the fragment, which browsers
-//!   keep to themselves ([`token`]).
+//!   keep to themselves (`token`).
 //!
 //! The chat itself does not pass through here: the page speaks to the gate's
 //! WebSocket like any client.
@@ -35,7 +35,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use backend::{Backend, Checked, Problem, Status};
+pub use backend::{Backend, Checked, Problem, Reloaded, Status};
 
 use file::ScriptFile;
 use token::Token;
@@ -97,7 +97,7 @@ impl Playground {
     }
 
     /// Serves until `shutdown`; then ends the event streams, gives what is
-    /// under way [`LAST_WORDS`] to finish, and returns.
+    /// under way two seconds to finish, and returns.
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
         let stop = self.page.shutdown.clone();
         let served = axum::serve(self.listener, router(self.page))

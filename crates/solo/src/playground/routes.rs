@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::json;
 use tracing::{info, warn};
@@ -21,6 +21,7 @@ pub(super) fn api(page: &Arc<Page>) -> Router<Arc<Page>> {
     Router::new()
         .route("/api/script", get(script).put(save))
         .route("/api/events", get(events::stream))
+        .route("/api/reload", post(reload))
         .route_layer(DefaultBodyLimit::max(MAX_SCRIPT_BYTES))
         .route_layer(middleware::from_fn_with_state(
             page.clone(),
@@ -39,18 +40,31 @@ async fn config(State(page): State<Arc<Page>>) -> Response {
 }
 
 async fn script(State(page): State<Arc<Page>>) -> Response {
-    match page.file.read().await {
-        Ok(content) => {
-            let path = page.file.path();
-            let name = path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy();
-            let path = path.to_string_lossy();
-            Json(json!({ "source": content.source, "hash": content.hash, "name": name, "path": path })).into_response()
-        }
-        Err(error) => file_failure(&error, "read"),
-    }
+    let content = match page.file.read().await {
+        Ok(content) => content,
+        Err(error) => return file_failure(&error, "read"),
+    };
+    let path = page.file.path();
+    Json(json!({
+        "source": content.source,
+        "hash": content.hash,
+        "name": path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(),
+        "path": path.to_string_lossy(),
+        "can_reload": page.backend.reload().is_some(),
+    }))
+    .into_response()
+}
+
+/// Answers when the script has been loaded, or has failed to load.
+async fn reload(State(page): State<Arc<Page>>) -> Response {
+    let Some(reloaded) = page.backend.reload() else {
+        return failure(
+            StatusCode::NOT_IMPLEMENTED,
+            "the script is loaded anew by what is said in the chat only",
+        );
+    };
+    reloaded.await;
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// Writes the script if it compiles and if the file is still what the editor

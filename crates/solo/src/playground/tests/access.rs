@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use super::fixture::{Running, SOURCE};
 use crate::playground::{Backend, Checked, Playground, Status};
 
-const WITH_TOKEN: [(&str, &str); 3] = [
+const WITH_TOKEN: [(&str, &str); 4] = [
     ("GET", "/api/script"),
     ("PUT", "/api/script"),
+    ("POST", "/api/reload"),
     ("GET", "/api/events"),
 ];
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::playground::{Backend, Checked, Playground, Problem, Status};
+use crate::playground::{Backend, Checked, Playground, Problem, Reloaded, Status};
 
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) const SOURCE: &str = "print('loading')\n";
@@ -19,7 +19,7 @@ pub(super) const SOURCE: &str = "print('loading')\n";
 /// A scene that takes every source that does not say `mistake`.
 struct PlayedScene {
     path: PathBuf,
-    status: watch::Receiver<Status>,
+    status: watch::Sender<Status>,
 }
 
 impl Backend for PlayedScene {
@@ -28,7 +28,7 @@ impl Backend for PlayedScene {
     }
 
     fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+        self.status.subscribe()
     }
 
     fn script_path(&self) -> &Path {
@@ -46,6 +46,12 @@ impl Backend for PlayedScene {
                 message: "invalid syntax".into(),
             })
         })
+    }
+
+    fn reload(&self) -> Option<Reloaded<'_>> {
+        Some(Box::pin(async {
+            self.status.send_modify(|status| status.version += 1);
+        }))
     }
 }
 
@@ -65,10 +71,10 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("main.py");
         std::fs::write(&script, SOURCE).unwrap();
-        let (status, status_rx) = watch::channel(Status::default());
+        let status = watch::Sender::new(Status::default());
         let scene = PlayedScene {
             path: script.clone(),
-            status: status_rx,
+            status: status.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -60,6 +60,31 @@ async fn status_comes_at_once_and_at_each_change() {
 }
 
 #[tokio::test]
+async fn page_may_reload_when_the_chat_cannot() {
+    let playground = Running::start().await;
+    let mut status = playground.status.subscribe();
+    assert_eq!(
+        playground
+            .with_token("POST", "/api/reload")
+            .send()
+            .await
+            .status,
+        204
+    );
+    assert!(status.has_changed().unwrap());
+    assert_eq!(status.borrow_and_update().version, 1);
+    assert_eq!(
+        playground
+            .request("POST", "/api/reload")
+            .send()
+            .await
+            .status,
+        401
+    );
+    assert!(!status.has_changed().unwrap());
+}
+
+#[tokio::test]
 async fn shutdown_ends_the_streams_and_the_server() {
     let playground = Running::start().await;
     let mut stream = playground.with_token("GET", "/api/events").open().await;

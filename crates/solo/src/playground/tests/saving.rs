@@ -29,6 +29,7 @@ async fn script_comes_with_its_hash_and_place() {
     assert_eq!(script["source"], SOURCE);
     assert_eq!(script["hash"], hash(SOURCE.as_bytes()));
     assert_eq!(script["name"], "main.py");
+    assert_eq!(script["can_reload"], true);
     assert_eq!(script["path"], playground.script.to_str().unwrap());
 }
 

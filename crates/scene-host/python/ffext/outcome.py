@@ -1,0 +1,43 @@
+"""Which script runs, and how it came to that."""
+
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """Which script runs."""
+
+    version: int
+    hash: str
+
+    def __str__(self):
+        return f"{self.version} ({self.hash})"
+
+
+class Reload:
+    """How a load ended. True if it succeeded; as text it says what happened."""
+
+    def __init__(self, module, version, hash, kept=(), error=None):
+        #: The module that was loaded.
+        self.module = module
+        #: The version of the script from now on; a counter of loads.
+        self.version = version
+        #: The first 12 hexadecimal digits of the SHA-256 of the source.
+        self.hash = hash
+        #: What could not be replaced and runs on as old code, by name.
+        self.kept = tuple(kept)
+        #: What was wrong, or None.
+        self.error = error
+
+    def __bool__(self):
+        return self.error is None
+
+    def __str__(self):
+        if self.error is not None:
+            return f"error: {self.error}"
+        text = f"ok: {self.module} version {self.version} ({self.hash})"
+        if self.kept:
+            text += f"; kept as it was: {', '.join(self.kept)}"
+        return text
+
+    def __repr__(self):
+        return f"<Reload {self}>"
