@@ -55,7 +55,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     let reload_on_signal = async {
         while reloads.recv().await.is_some() {
             // How it went is in the log.
-            scene.reload(None).await;
+            scene.script().reload(None).await;
         }
     };
     tokio::select! {

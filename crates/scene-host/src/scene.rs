@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use topology::Limits;
 use tracing::warn;
 
-use crate::{Checker, HostConfig, ReloadOutcome, SceneError, ScriptHost, ScriptStatus, node};
+use crate::{HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus, node};
 
 /// Which scene this is, and what it runs.
 #[derive(Clone, Debug)]
@@ -91,15 +91,9 @@ impl Scene {
         self.host.status()
     }
 
-    /// Says what is wrong with sources of this script.
-    pub fn checker(&self) -> Checker {
-        self.host.checker()
-    }
-
-    /// Loads the script anew, or a module that it has imported, under the
-    /// sessions that use it.
-    pub async fn reload(&self, module: Option<&str>) -> ReloadOutcome {
-        self.host.reload(module).await
+    /// What others may ask of the script.
+    pub fn script(&self) -> ScriptHandle {
+        self.host.handle()
     }
 
     /// Ends the scene within `grace`: the script first, then what it has still

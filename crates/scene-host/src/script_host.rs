@@ -19,7 +19,7 @@ use topology::Limits;
 use tracing::{error, warn};
 
 use crate::{
-    Event, Inbox, Outbox, ReloadOutcome, SceneError, ScriptStatus, SyntaxProblem,
+    Event, Inbox, Outbox, SceneError, ScriptHandle, ScriptStatus,
     activity::Activity,
     host::Shared,
     interpreter::Claim,
@@ -46,13 +46,6 @@ pub struct ScriptHost {
     shared: Shared,
     ended: oneshot::Receiver<()>,
     watchdog: JoinHandle<()>,
-    file_name: Arc<str>,
-}
-
-/// Compiles sources of a script without running them. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Checker {
-    inbox: Arc<Inbox>,
     file_name: Arc<str>,
 }
 
@@ -141,32 +134,13 @@ impl ScriptHost {
         self.shared.sessions.clone()
     }
 
-    /// Says what is wrong with sources of this script.
-    pub fn checker(&self) -> Checker {
-        Checker {
+    /// What others may ask of the script.
+    pub fn handle(&self) -> ScriptHandle {
+        ScriptHandle {
             inbox: self.shared.inbox.clone(),
+            status: self.status(),
             file_name: self.file_name.clone(),
         }
-    }
-
-    /// Loads the script anew, or a module that it has imported.
-    pub async fn reload(&self, module: Option<&str>) -> ReloadOutcome {
-        let (outcome_tx, outcome_rx) = oneshot::channel();
-        let _ = self.shared.inbox.push(Event::Reload {
-            module: module.map(str::to_owned),
-            outcome: outcome_tx,
-        });
-        outcome_rx.await.unwrap_or_else(|_| {
-            let status = self.shared.status.borrow().clone();
-            ReloadOutcome {
-                ok: false,
-                module: module.unwrap_or_default().to_owned(),
-                version: status.version,
-                hash: status.hash,
-                kept: Vec::new(),
-                text: "error: the scene is stopping".to_owned(),
-            }
-        })
     }
 
     /// Ends the script: its sessions are told that they are offline, its tasks
@@ -195,29 +169,5 @@ impl ScriptHost {
 impl Drop for ScriptHost {
     fn drop(&mut self) {
         self.watchdog.abort();
-    }
-}
-
-impl Checker {
-    /// Says whether `source` compiles.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where. A scene that is stopping cannot tell,
-    /// and says so.
-    pub async fn check(&self, source: String) -> Result<(), SyntaxProblem> {
-        let (outcome_tx, outcome_rx) = oneshot::channel();
-        // If it is not taken, nobody will answer.
-        let _ = self.inbox.push(Event::Check {
-            source,
-            file_name: self.file_name.to_string(),
-            outcome: outcome_tx,
-        });
-        outcome_rx.await.unwrap_or_else(|_| {
-            Err(SyntaxProblem {
-                line: 1,
-                column: 1,
-                message: "the scene is stopping".to_owned(),
-            })
-        })
     }
 }

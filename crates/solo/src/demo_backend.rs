@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use scene_host::{ScriptHandle, ScriptStatus};
 use tokio::sync::watch;
 
 use crate::{
     Solo,
-    playground::{Backend, Checked, Problem, Status},
+    playground::{Backend, Checked, Problem, Reloaded, Status},
 };
 
 /// The demo's scene and gate.
@@ -14,7 +15,7 @@ pub(crate) struct DemoBackend {
     websocket_port: u16,
     status: watch::Receiver<Status>,
     script: PathBuf,
-    checker: scene_host::Checker,
+    handle: ScriptHandle,
 }
 
 impl DemoBackend {
@@ -33,7 +34,7 @@ impl DemoBackend {
             websocket_port: websocket.port(),
             status,
             script,
-            checker: scene.checker(),
+            handle: scene.script(),
         })
     }
 }
@@ -53,17 +54,24 @@ impl Backend for DemoBackend {
 
     fn check(&self, source: String) -> Checked<'_> {
         Box::pin(async move {
-            self.checker.check(source).await.map_err(|problem| Problem {
+            self.handle.check(source).await.map_err(|problem| Problem {
                 line: problem.line,
                 column: problem.column,
                 message: problem.message,
             })
         })
     }
+
+    fn reload(&self) -> Option<Reloaded<'_>> {
+        Some(Box::pin(async {
+            // What becomes of it shows in the status.
+            self.handle.reload(None).await;
+        }))
+    }
 }
 
 /// A scene's status as the page shows it.
-fn shown(loaded: &scene_host::ScriptStatus) -> Status {
+fn shown(loaded: &ScriptStatus) -> Status {
     Status {
         version: loaded.version,
         hash: loaded.hash.clone(),

@@ -304,7 +304,7 @@ fn the_directory_shows_script_and_load() {
             SCRIPT.replace("echo", "again"),
         )
         .unwrap();
-        assert!(group.scene.reload(None).await.ok);
+        assert!(group.scene.script().reload(None).await.ok);
         eventually(
             || script().is_some_and(|script| script.version == 2),
             || format!("{:?}", script()),

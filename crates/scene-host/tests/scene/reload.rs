@@ -317,7 +317,7 @@ fn functions_are_grafted_under_bound_methods_timers_and_closures() {
 fn a_source_is_checked_without_being_run() {
     alone(|| async {
         let stage = Stage::start("import ffext").await;
-        let checker = stage.host.checker();
+        let checker = stage.host.handle();
         let check = async |source: &str| checker.check(source.to_owned()).await;
         assert_eq!(check("print('never')\n").await, Ok(()));
         for (source, line, column, message) in [

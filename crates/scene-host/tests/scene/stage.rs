@@ -131,7 +131,7 @@ impl Stage {
 
     /// The outcome of a reload, in its words.
     pub(crate) async fn reload(&self) -> String {
-        timeout(PATIENCE, self.host.reload(None))
+        timeout(PATIENCE, self.host.handle().reload(None))
             .await
             .unwrap()
             .text
