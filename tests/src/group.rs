@@ -188,6 +188,11 @@ script = "main.py"
         .await
     }
 
+    /// Sends a role's process under `redrabbit up` a signal that does not end it.
+    pub async fn ask(&mut self, program: &str, signal: Signal) {
+        signal_to(self.daemon(program).await, signal);
+    }
+
     /// Hurts a role's process under `redrabbit up`, which is there no more when
     /// this is done.
     pub async fn hurt(&mut self, program: &str, signal: Signal) {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
 use serde_json::{Value, json};
-use tests::{ARCADE, Group, Runs, eventually};
+use tests::{ARCADE, Group, Player, Runs, Signal, eventually};
 
 #[tokio::test]
 async fn new_code_is_live_and_nobody_is_disconnected() {
@@ -59,7 +59,7 @@ async fn a_script_that_does_not_load_leaves_the_old_code_in_force() {
 
 #[tokio::test]
 async fn a_script_that_does_not_load_at_the_start_is_said_and_a_later_one_taken() {
-    let group = Group::launch(Runs::Up, "this is no python\n", "");
+    let mut group = Group::launch(Runs::Up, "this is no python\n", "");
     eventually("the log says what is wrong", async || {
         group.log().contains("SyntaxError").then_some(())
     })
@@ -75,6 +75,15 @@ async fn a_script_that_does_not_load_at_the_start_is_said_and_a_later_one_taken(
     })
     .await;
     assert!(!refused.is_empty());
+
+    std::fs::write(group.script(), ARCADE).unwrap();
+    group.ask("scene-host", Signal::HUP).await;
+    let mut alice = eventually("the script is loaded", async || {
+        let client = client::Client::connect_tcp(group.tcp()).await.ok()?;
+        Player::login(client, "alice").await.ok()
+    })
+    .await;
+    assert_eq!(alice.asks(7, Value::Null).await, json!(["one", 1]));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Scene {
     /// Starts the interpreter, loads the script, and begins to join the group.
     /// A script that does not load is no error: the scene stays up, refuses
     /// clients, says why in its [status](Scene::status), and recovers on
-    /// [reload](Scene::reload). Must be called within a tokio runtime.
+    /// [reload](ScriptHandle::reload). Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`SceneError`]; a second scene in one process is one.

@@ -81,7 +81,11 @@ async fn solo(args: SoloArgs) -> anyhow::Result<()> {
     }
     let topology = Topology::load(&args.file, &set)?;
     let shutdown = Shutdown::on_signals()?;
-    let solo = Solo::start(&topology, &args.file).await?;
+    // A script may take long to load, or for ever.
+    let solo = tokio::select! {
+        started = Solo::start(&topology, &args.file) => started?,
+        () = shutdown.requested() => return Ok(()),
+    };
     daemon::ready();
     info!(group = %topology.group, "group is up");
     shutdown.requested().await;

@@ -63,7 +63,10 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         address,
         &ListenSite::new("the playground", "--port", Path::new("the command line")),
     )?;
-    let solo = Solo::start(&topology, &file).await?;
+    let solo = tokio::select! {
+        started = Solo::start(&topology, &file) => started?,
+        () = shutdown.requested() => return Ok(()),
+    };
     let backend = DemoBackend::new(&solo, script.clone())
         .context("the demo's topology has no scene and gate")?;
     let page = Playground::build(page, Arc::new(backend))?;
