@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 use protocol::{
     NodeId,
     link::{BatchStream, Link, LinkServer, MAX_BATCH_BYTES},
@@ -84,9 +84,12 @@ impl Link for LinkService {
         let outbox = self.links.open_stream(node).ok_or_else(|| {
             Status::failed_precondition(format!("node {node} is not in the directory: join first"))
         })?;
-        let (fault_tx, fault_rx) = oneshot::channel();
+        let (fault_tx, mut fault_rx) = oneshot::channel();
         let batches = outbox.stream().map(Ok);
-        let fault = stream::once(fault_rx).filter_map(async |fault| fault.ok().map(Err));
+        // The fault is there before the outbox closes because of it. A link that
+        // closes for another reason ends without one, at once.
+        let fault = stream::once(future::lazy(move |_| fault_rx.try_recv().ok()))
+            .filter_map(async |fault| fault.map(Err));
         let reader = Reader {
             node,
             links: Arc::clone(&self.links),

@@ -145,7 +145,10 @@ mod tests {
     };
 
     fn handle() -> Arc<Handle> {
-        Arc::new(Handle::new(Outbound::new(1, 1), SessionWindow::new(1)))
+        Arc::new(Handle::new(
+            Outbound::new(1, 1),
+            SessionWindow::new(1, 1_000),
+        ))
     }
 
     fn enter(connections: &Arc<Connections>, ip: &str) -> Result<Place, CloseReason> {

@@ -121,6 +121,11 @@ impl Handle {
         self.lock().window.send(weight);
     }
 
+    /// The latest frame was not sent after all. Returns what it weighs.
+    pub(crate) fn take_back(&self) -> usize {
+        self.lock().window.take_back()
+    }
+
     /// Asks the connection to end.
     pub(crate) fn close(&self, reason: CloseReason) {
         let mut mailbox = self.lock();
@@ -191,7 +196,7 @@ mod tests {
     use super::*;
 
     fn handle(frames: usize) -> Handle {
-        Handle::new(Outbound::new(frames, 1_000), SessionWindow::new(1))
+        Handle::new(Outbound::new(frames, 1_000), SessionWindow::new(1, 1_000))
     }
 
     #[test]

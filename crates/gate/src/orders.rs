@@ -122,7 +122,10 @@ mod tests {
         let mut window = None;
         let handles: Vec<_> = (0..3)
             .map(|login| {
-                let handle = Arc::new(Handle::new(Outbound::new(9, 900), SessionWindow::new(2)));
+                let handle = Arc::new(Handle::new(
+                    Outbound::new(9, 900),
+                    SessionWindow::new(2, 1_000),
+                ));
                 handle.activate();
                 window = sessions
                     .table

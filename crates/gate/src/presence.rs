@@ -107,7 +107,11 @@ impl Presence {
         self.shared
             .group
             .frame(self.window.scene(), &frame)
-            .map_err(|error| self.reason_of(&error))
+            .map_err(|error| {
+                // The scene will never say that it has finished this one.
+                self.window.free(self.handle.take_back());
+                self.reason_of(&error)
+            })
     }
 
     /// Ends it; the scene hears of it if it is there.

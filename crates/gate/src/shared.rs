@@ -28,6 +28,10 @@ pub struct GateConfig {
     pub limits: Limits,
 }
 
+/// How many sessions it takes to fill the window to a scene, unless a frame is
+/// more than such a share.
+const SHARES: usize = 64;
+
 /// The gate, as its connections see it.
 pub(crate) struct Shared {
     pub(crate) config: GateConfig,
@@ -75,7 +79,10 @@ impl Shared {
         let limits = &self.config.limits;
         Handle::new(
             Outbound::new(limits.send_queue_frames, limits.send_queue_bytes),
-            SessionWindow::new(limits.session_window as usize),
+            SessionWindow::new(
+                limits.session_window as usize,
+                (limits.scene_window_bytes / SHARES).max(limits.frame_bytes),
+            ),
         )
     }
 }

@@ -177,7 +177,10 @@ mod tests {
     };
 
     fn handle() -> Arc<Handle> {
-        Arc::new(Handle::new(Outbound::new(9, 900), SessionWindow::new(2)))
+        Arc::new(Handle::new(
+            Outbound::new(9, 900),
+            SessionWindow::new(2, 1_000),
+        ))
     }
 
     fn asked(handle: &Handle) -> Option<CloseReason> {

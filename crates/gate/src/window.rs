@@ -15,11 +15,17 @@ const FRAME_OVERHEAD: usize = 64;
 
 /// The frames of one session that its scene has not finished. When there are
 /// as many as there may be, the gate stops reading the client's socket.
+///
+/// They may also not weigh more than the session's share of its scene's window:
+/// a few clients whose handlers take their time leave room for the others. The
+/// frame that passes the share is the last one, so that one always fits.
 #[derive(Debug)]
 pub(crate) struct SessionWindow {
     capacity: usize,
+    share: usize,
     /// What each weighs, the oldest first.
     unfinished: VecDeque<u32>,
+    weight: usize,
 }
 
 /// What a scene's word that frames are finished has changed.
@@ -42,17 +48,19 @@ pub(crate) struct SceneWindow {
 }
 
 impl SessionWindow {
-    /// For `capacity` frames, at least 1.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// For `capacity` frames and a weight of `share`, at least one frame.
+    pub(crate) fn new(capacity: usize, share: usize) -> Self {
         SessionWindow {
             capacity: capacity.max(1),
+            share: share.max(1),
             unfinished: VecDeque::new(),
+            weight: 0,
         }
     }
 
     /// Whether the next frame has to wait.
     pub(crate) fn is_full(&self) -> bool {
-        self.unfinished.len() >= self.capacity
+        self.unfinished.len() >= self.capacity || self.weight >= self.share
     }
 
     /// Whether every frame is finished.
@@ -63,6 +71,14 @@ impl SessionWindow {
     /// A frame of this weight is on its way.
     pub(crate) fn send(&mut self, weight: u32) {
         self.unfinished.push_back(weight);
+        self.weight += weight as usize;
+    }
+
+    /// The latest frame was not sent after all. Returns what it weighs.
+    pub(crate) fn take_back(&mut self) -> usize {
+        let weight = self.unfinished.pop_back().unwrap_or_default() as usize;
+        self.weight -= weight;
+        weight
     }
 
     /// The oldest `frames` are finished. Handlers may finish in another order
@@ -71,7 +87,8 @@ impl SessionWindow {
     pub(crate) fn finish(&mut self, frames: u32) -> Freed {
         let was_full = self.is_full();
         let frames = (frames as usize).min(self.unfinished.len());
-        let weight = self.unfinished.drain(..frames).map(|w| w as usize).sum();
+        let weight: usize = self.unfinished.drain(..frames).map(|w| w as usize).sum();
+        self.weight -= weight;
         Freed {
             weight,
             opened: was_full && !self.is_full(),
@@ -160,7 +177,7 @@ mod tests {
 
     #[test]
     fn full_window_opens_with_the_first_finished_frame() {
-        let mut window = SessionWindow::new(2);
+        let mut window = SessionWindow::new(2, 1_000);
         window.send(10);
         assert!(!window.is_full());
         window.send(20);
@@ -181,6 +198,19 @@ mod tests {
                 opened: false
             }
         );
+    }
+
+    #[test]
+    fn a_session_takes_no_more_than_its_share() {
+        let mut window = SessionWindow::new(16, 100);
+        window.send(60);
+        assert!(!window.is_full());
+        window.send(60);
+        assert!(window.is_full());
+        assert_eq!(window.take_back(), 60);
+        assert!(!window.is_full());
+        assert_eq!(window.finish(1).weight, 60);
+        assert_eq!((window.take_back(), window.is_empty()), (0, true));
     }
 
     #[test]
@@ -218,9 +248,10 @@ mod tests {
         #[test]
         fn weights_are_conserved(
             capacity in 1usize..20,
+            share in 1usize..8_000,
             steps in prop::collection::vec((any::<bool>(), 0u32..6, 1u32..1_000), 0..200),
         ) {
-            let mut window = SessionWindow::new(capacity);
+            let mut window = SessionWindow::new(capacity, share);
             let (mut sent, mut freed) = (0usize, 0usize);
             for (send, frames, weight) in steps {
                 if send {
@@ -231,10 +262,12 @@ mod tests {
                 } else {
                     let was_full = window.is_full();
                     let step = window.finish(frames);
-                    prop_assert_eq!(step.opened, was_full && frames > 0);
+                    prop_assert_eq!(step.opened, was_full && !window.is_full());
                     freed += step.weight;
                 }
                 prop_assert!(window.unfinished.len() <= capacity);
+                prop_assert!(window.weight < share + 1_000);
+                prop_assert!(!window.is_empty() || !window.is_full());
             }
             prop_assert_eq!(sent, freed + window.finish(u32::MAX).weight);
         }

@@ -156,9 +156,9 @@ const GIB: u64 = 1 << 30;
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
 
-/// An envelope is at most 1 MiB; what stands around a client's frame in it fits
-/// into the 4 KiB.
-const LARGEST_FRAME: u64 = MIB - 4 * KIB;
+/// An envelope is at most 1 MiB, and 4 KiB of it are its own; what stands around
+/// a client's frame in its body fits into the other 4 KiB.
+const LARGEST_FRAME: u64 = MIB - 8 * KIB;
 
 #[rustfmt::skip]
 const KEYS: &[Key] = &[

@@ -11,6 +11,7 @@ pub(crate) fn check(settings: &Settings, findings: &mut Findings) {
     entrances(settings, findings);
     references(settings, findings);
     windows(settings, findings);
+    outboxes(settings, findings);
 }
 
 /// A gate that no client can reach.
@@ -88,3 +89,43 @@ fn windows(settings: &Settings, findings: &mut Findings) {
         findings.note(Problem::Clash, place, at, found, expected);
     }
 }
+
+/// A scene's outbox has to hold what the windows of all gates let through: past
+/// four times its size a link is taken for dead.
+fn outboxes(settings: &Settings, findings: &mut Findings) {
+    let window = KeyPath::new(["limits", "scene_window_bytes"]);
+    let outbox = KeyPath::new(["limits", "link_outbox_bytes"]);
+    if findings.is_faulty(&window) || findings.is_faulty(&outbox) {
+        return;
+    }
+    let size = |path| settings.number::<u64>(path);
+    let (Some(each), Some(room)) = (size(&window), size(&outbox)) else {
+        return;
+    };
+    let gates = settings.nodes(Section::Gate).len() as u64;
+    let least = each.saturating_mul(gates).div_ceil(OUTBOX_OVERFLOW);
+    let at = if settings.is_default(&outbox) {
+        &window
+    } else {
+        &outbox
+    };
+    // Both left alone, it is the number of gates that asks for more.
+    let place = settings.place(at).or_else(|| {
+        let gate = settings.nodes(Section::Gate).pop()?;
+        settings.place(&gate)
+    });
+    if let (true, Some(place)) = (least > room, place) {
+        let senders = if gates == 1 { "gate" } else { "gates" };
+        let found = format!(
+            "a link_outbox_bytes of {}, and {gates} {senders} with a scene_window_bytes of {}",
+            show_size(room),
+            show_size(each),
+        );
+        let expected = format!("a link_outbox_bytes of at least {}", show_size(least));
+        findings.note(Problem::Clash, place, at, found, expected);
+    }
+}
+
+/// How many times its limit an outbox holds before its link is closed; that of
+/// `protocol::link::Outbox`.
+const OUTBOX_OVERFLOW: u64 = protocol::link::OVERFLOW as u64;

@@ -24,6 +24,15 @@ pub(crate) async fn master(secret: &str) -> Master {
 }
 
 pub(crate) async fn master_at(address: SocketAddr, secret: &str) -> Master {
+    start(address, secret, 8 << 20).await
+}
+
+/// A master whose outboxes hold no more than this.
+pub(crate) async fn narrow_master(outbox_bytes: usize) -> Master {
+    start(SocketAddr::from(([127, 0, 0, 1], 0)), "", outbox_bytes).await
+}
+
+async fn start(address: SocketAddr, secret: &str, outbox_bytes: usize) -> Master {
     let listener = within(async {
         loop {
             match TcpListener::bind(address).await {
@@ -38,7 +47,7 @@ pub(crate) async fn master_at(address: SocketAddr, secret: &str) -> Master {
         group: "GroupA".parse().unwrap(),
         secret: Secret::new(secret),
         lease: LEASE,
-        outbox_bytes: 8 << 20,
+        outbox_bytes,
         build: "test".into(),
     };
     Master::start(config, listener).unwrap()

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming, metadata::MetadataValue, transport::Channel};
 
-use crate::harness::{By, LEASE, echo, eventually, master, node, resolved, within};
+use crate::harness::{By, LEASE, echo, eventually, master, narrow_master, node, resolved, within};
 
 /// A member that is nothing but the generated clients.
 struct Stock {
@@ -222,4 +222,21 @@ async fn a_stream_that_breaks_leaves_its_node_suspect_for_one_lease() {
         broken.elapsed()
     );
     assert!(broken.elapsed() < LEASE * 4 + Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_link_that_overflows_ends_for_the_node_too() {
+    let master = narrow_master(1 << 10).await;
+    let stock = Stock::join(&master, "stock@0").await;
+    // The node's own stream stays open: the end has to come from the broker.
+    let (_batches, mut incoming) = stock.open(&stock.token).await.unwrap();
+    let sender = node(&master, By::Socket, "sender@0", echo()).await;
+    let heavy = Hello {
+        name: "x".repeat(16 << 10),
+        ..Hello::default()
+    };
+    let to = NodeId::from_u64(stock.id);
+    sender.control(to, "heavy", &heavy).unwrap();
+    let ended = within(incoming.message()).await.unwrap();
+    assert!(ended.is_none(), "{ended:?}");
 }

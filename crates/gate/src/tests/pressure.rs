@@ -13,7 +13,7 @@ use topology::Limits;
 
 use super::{
     Fixture, eventually, limits, reason,
-    scene::{ECHO, HANG, Scene, Told},
+    scene::{ECHO, HANG, Scene, Told, UNSENDABLE},
     soon,
 };
 
@@ -88,6 +88,44 @@ async fn client_is_not_silent_while_it_is_not_read() {
     );
     fixture.scene.finish(fixture.scene.login_of("alice"), 1);
     assert_eq!(reason(&mut client).await, "idle");
+}
+
+#[tokio::test]
+async fn a_few_sessions_with_slow_handlers_leave_room_for_the_others() {
+    let fixture = Fixture::start().await;
+    let mut hungry = Vec::new();
+    for number in 0..20 {
+        let mut client = fixture.logged_in(&format!("hungry{number}")).await;
+        // More than the window takes of one session, and together more than it
+        // takes of all of them.
+        hungry.push(tokio::spawn(async move {
+            for _ in 0..16 {
+                client.send(HANG, &[0; 60 * 1024]).await.unwrap();
+            }
+            client.recv().await
+        }));
+    }
+    let arrived = || (0..20).all(|n| !fixture.scene.frames_of(&format!("hungry{n}")).is_empty());
+    eventually("everybody has sent something", arrived).await;
+    let mut modest = fixture.logged_in("modest").await;
+    modest.send(ECHO, b"still here").await.unwrap();
+    assert_eq!(&soon(modest.recv()).await.unwrap().body[..], b"still here");
+    hungry.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_frame_that_cannot_be_sent_gives_its_room_back() {
+    let fixture = Fixture::start().await;
+    let stays = fixture.logged_in("stays").await;
+    let login = fixture.scene.login_of("stays");
+    let mut client = fixture.logged_in("alice").await;
+    client.send(UNSENDABLE, &[0; 1_000]).await.unwrap();
+    assert_eq!(reason(&mut client).await, "frame_too_large");
+    let table = &fixture.gate.shared().sessions.table;
+    let seat = table.get(protocol::Login(login)).unwrap();
+    eventually("alice is gone", || table.len() == 1).await;
+    assert_eq!(seat.window.available(), 16 * 1024 * 1024);
+    drop(stays);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub(super) const SCENE: NodeId = NodeId::new(1, 7);
 pub(super) const ECHO: u16 = 1;
 /// A client's frame whose handler is not done until [`Scene::finish`].
 pub(super) const HANG: u16 = 2;
+/// The way to the scene does not take these.
+pub(super) const UNSENDABLE: u16 = 3;
 
 /// What session keys make the scene do: `ok:NAME` lets in, `no:TEXT` refuses,
 /// `raise` fails, `hang` never answers, `nonsense` answers with garbage.
@@ -223,6 +225,12 @@ impl Group for Scene {
 
     fn frame(&self, _: NodeId, frame: &v1::Frame) -> Result<(), CallError> {
         let cmd = u16::try_from(frame.cmd).unwrap();
+        if cmd == UNSENDABLE {
+            return Err(CallError::new(
+                ErrorKind::TooLarge,
+                "larger than an envelope",
+            ));
+        }
         self.tell(Told::Frame(frame.login, cmd, frame.body.clone()))?;
         if cmd == ECHO {
             self.deliver(&[frame.login], frame.cmd, frame.body.clone());

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::Refused;
+use super::{OVERFLOW, Refused};
 use crate::Envelope;
 
 /// A node's end of a link to a broker in its own process.
@@ -45,9 +45,6 @@ struct State {
     bytes: usize,
     closed: bool,
 }
-
-/// How far beyond its limit a queue may grow with what cannot be refused.
-const OVERFLOW: usize = 4;
 
 impl EnvelopeQueue {
     /// An empty one that takes refusable envelopes up to `limit` bytes.

@@ -31,6 +31,10 @@ pub use service::{link_client::LinkClient, link_server::Link, link_server::LinkS
 /// below it: a batch ends at 1 MiB, or with the one envelope that passes it.
 pub const MAX_BATCH_BYTES: usize = 2 << 20;
 
+/// How many times its limit an outgoing queue holds of what cannot be refused
+/// before its link is taken for dead.
+pub const OVERFLOW: usize = 4;
+
 /// What a link receives: batches, as they came.
 pub type BatchStream = BoxStream<'static, Result<Bytes, Status>>;
 

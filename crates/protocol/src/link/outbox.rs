@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
 use tokio_stream::Stream;
 
-use super::Refused;
+use super::{OVERFLOW, Refused};
 
 /// Envelopes that wait for the transport, encoded.
 ///
@@ -39,9 +39,6 @@ struct State {
 
 /// Where one batch ends and the next begins.
 const BATCH_BYTES: usize = 1 << 20;
-
-/// How far beyond its limit an outbox may grow with what cannot be refused.
-const OVERFLOW: usize = 4;
 
 impl Outbox {
     /// An empty one that takes refusable envelopes up to `limit` bytes.
