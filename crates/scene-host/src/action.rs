@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use protocol::{Login, NodeId, v1::CloseReason};
 
+use crate::delivery::LOGIN_BYTES;
+
 /// Something for the network to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -49,10 +51,12 @@ pub struct Finished {
 }
 
 impl Action {
-    /// The length of the message that it sends, if it sends one.
-    pub fn body_length(&self) -> Option<usize> {
+    /// How many bytes the message has that it sends, with the logins of those
+    /// that it is for, if it sends one.
+    pub fn message_bytes(&self) -> Option<usize> {
         match self {
-            Action::Deliver { body, .. } | Action::Broadcast { body, .. } => Some(body.len()),
+            Action::Deliver { logins, body, .. } => Some(logins.len() * LOGIN_BYTES + body.len()),
+            Action::Broadcast { body, .. } => Some(body.len()),
             Action::Close { .. } | Action::Finished(_) => None,
         }
     }

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use crate::{
     Action, Enter, Event, Verdict, Verify,
     handlers::Callback,
-    host::Host,
+    host::{Host, Phase},
     jobs::{Owed, Work},
     sessions::Entered,
     turns::is_awaitable,
@@ -96,7 +96,9 @@ impl Host {
                 file_name,
                 outcome,
             } => {
-                let _ = outcome.send(self.check(py, &source, &file_name));
+                if !outcome.is_closed() {
+                    let _ = outcome.send(self.check(py, &source, &file_name));
+                }
             }
             Event::Stop(grace) => self.begin_stop(py, grace),
         }
@@ -110,6 +112,10 @@ impl Host {
             counter!("redrabbit_verifications_total", "outcome" => "refused").increment(1);
             Verdict::Refused(reason.to_owned())
         };
+        if self.phase.get() != Phase::Running {
+            let _ = verify.verdict.send(refuse("the scene is stopping"));
+            return;
+        }
         if self.shared.status.borrow().version == 0 {
             let _ = verify
                 .verdict
@@ -121,33 +127,37 @@ impl Host {
             let _ = verify.verdict.send(refuse("nobody verifies clients here"));
             return;
         };
-        let result = self.call(
-            py,
-            &handler,
-            (
-                verify.session_key,
-                verify.online_time,
-                verify.ip,
-                verify.gate_name,
-            ),
-        );
-        // Nobody waits for the answer longer than the gate does.
-        let deadline = verify
-            .deadline
-            .min(Instant::now() + self.limits.handler_timeout);
-        self.follow(
-            py,
-            result,
-            deadline,
-            Work {
+        self.python.context.run_in_copy(py, || {
+            let result = self.call(
+                py,
+                &handler,
+                (
+                    verify.session_key,
+                    verify.online_time,
+                    verify.ip,
+                    verify.gate_name,
+                ),
+            );
+            // Nobody waits for the answer longer than the gate does.
+            let deadline = verify
+                .deadline
+                .min(Instant::now() + self.limits.handler_timeout);
+            let work = Work {
                 label: handler.label.clone(),
                 owed: Owed::Verdict(verify.verdict),
-            },
-        );
+            };
+            self.follow(py, result, deadline, work);
+        });
     }
 
     fn enter(self: &Rc<Self>, py: Python<'_>, enter: Enter) {
         let (gate, login, session) = (enter.gate, enter.login, enter.session.clone());
+        if self.phase.get() != Phase::Running {
+            // Everybody has been told already that they are offline. The gate
+            // ends its connections when the scene is gone.
+            debug!(%session, %login, "session enters a scene that is stopping");
+            return;
+        }
         let older = self.sessions.borrow_mut().supersede(&session, login);
         if let Some(older) = older {
             info!(%session, older = %older.login, newer = %login, "session replaced");

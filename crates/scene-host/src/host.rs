@@ -26,6 +26,7 @@ use tracing::warn;
 use crate::{
     Action, Event, Inbox, Outbox, ScriptStatus,
     activity::Activity,
+    context::Context,
     handlers::Handlers,
     jobs::{Pending, Ticket},
     json::KeyCache,
@@ -96,6 +97,8 @@ pub(crate) struct Callables {
     pub(crate) call_soon: Py<PyAny>,
     /// Calls [`Host::flush`].
     pub(crate) flush: Py<PyAny>,
+    /// What the script is loaded in, and what everything else of it begins with.
+    pub(crate) context: Context,
 }
 
 impl Host {
@@ -172,15 +175,16 @@ impl Host {
         }
     }
 
-    /// Whether a message of `length` bytes fits in what may wait for the network;
-    /// if so, it is counted there. Dropping is said once for each time that the
-    /// outbox gets full, and not for every message.
-    pub(crate) fn has_room(&self, length: usize) -> bool {
+    /// Sends a message, if it fits in what may wait for the network, and says
+    /// whether it does. Dropping is logged once for each time that the outbox
+    /// gets full, and not for every message.
+    pub(crate) fn send(&self, py: Python<'_>, message: Action) -> bool {
         let outbox = &self.shared.outbox;
-        if outbox.reserve(length) {
+        if outbox.reserve(message.message_bytes().unwrap_or(0)) {
             if outbox.is_half_empty() {
                 self.outbox_is_full.set(false);
             }
+            self.act(py, message);
             return true;
         }
         counter!("redrabbit_messages_dropped_total", "reason" => "outbox_full").increment(1);

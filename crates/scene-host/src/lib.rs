@@ -26,6 +26,8 @@
 //! - A function of the script that fails is logged, counted, and harms nothing
 //!   else.
 //! - A reload is all or nothing.
+//! - What a handler sets in a context variable is seen by what it begins, and by
+//!   nothing else.
 //!
 //! It does not know sockets of clients, nor which gate a client should use; it
 //! does not keep sessions over a restart.
@@ -33,11 +35,14 @@
 mod action;
 mod activity;
 mod api;
+mod context;
 mod crossing;
+mod delivery;
 mod dispatch;
 mod embedded;
 mod error;
 mod event;
+mod gates;
 mod handlers;
 mod host;
 mod interpreter;

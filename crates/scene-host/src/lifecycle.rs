@@ -24,8 +24,9 @@ impl Host {
         let label = self.shared.activity.label("loading of the script");
         self.shared.activity.enter(&label);
         let loading = self.python.loading.bind(py);
-        let result = loading
-            .call_method1("reload", (module,))
+        let context = &self.python.context;
+        let result = context
+            .run(py, || loading.call_method1("reload", (module,)))
             .and_then(|result| {
                 Ok(ReloadOutcome {
                     ok: result.is_truthy()?,

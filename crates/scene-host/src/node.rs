@@ -13,23 +13,23 @@ use bytes::Bytes;
 use ffrpc::{Message, Node, NodeEvent, Request, Services};
 use metrics::{counter, gauge};
 use prost::Message as _;
-use protocol::{
-    CallError, ErrorKind, Login, NodeId, SessionId, method,
-    v1::{self, Role},
-};
+use protocol::{CallError, ErrorKind, Login, NodeId, SessionId, method, v1};
 use tokio::{
     sync::{oneshot, watch},
     time::interval,
 };
 use tracing::{debug, warn};
 
-use crate::{Action, Closed, Enter, Event, Finished, Inbox, Outbox, ScriptStatus, Verdict, Verify};
+use crate::{
+    Action, Closed, Enter, Event, Finished, Inbox, Outbox, ScriptStatus, Verdict, Verify,
+    gates::Gates,
+};
 
 /// How often the number of sessions is reported.
 const REPORT_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the scene answers to.
-pub(crate) fn services(inbox: &Arc<Inbox>) -> Services {
+pub(crate) fn services(inbox: &Arc<Inbox>, gates: &Arc<Gates>) -> Services {
     let (verify, enter, frame, offline, events) = (
         inbox.clone(),
         inbox.clone(),
@@ -37,12 +37,13 @@ pub(crate) fn services(inbox: &Arc<Inbox>) -> Services {
         inbox.clone(),
         inbox.clone(),
     );
+    let (gates_entered, gates) = (gates.clone(), gates.clone());
     Services::new()
         .request(method::SESSION_VERIFY, move |request| {
             answer_verify(verify.clone(), request)
         })
         .message(method::SESSION_ENTER, move |message| {
-            take(&enter, method::SESSION_ENTER, read_enter(&message));
+            take_enter(&enter, &gates_entered, &message);
         })
         .message(method::SESSION_FRAME, move |message| {
             take(&frame, method::SESSION_FRAME, read_frame(&message));
@@ -51,6 +52,7 @@ pub(crate) fn services(inbox: &Arc<Inbox>) -> Services {
             take(&offline, method::SESSION_OFFLINE, read_offline(&message));
         })
         .events(move |event| {
+            gates.follow(&event);
             let event = match event {
                 NodeEvent::Removed(node) => Event::GateGone(node),
                 NodeEvent::Lost => Event::GroupLost,
@@ -100,6 +102,16 @@ async fn answer_verify(inbox: Arc<Inbox>, request: Request) -> Result<Bytes, Cal
         outcome: Some(outcome),
     };
     Ok(response.encode_to_vec().into())
+}
+
+/// Hands over that a session begins. Its gate is one that can be sent to, before
+/// the script can say anything to everybody.
+fn take_enter(inbox: &Inbox, gates: &Gates, message: &Message) {
+    let enter = read_enter(message);
+    if enter.is_ok() {
+        gates.heard_of(message.source);
+    }
+    take(inbox, method::SESSION_ENTER, enter);
 }
 
 /// Hands over what a message says. One that says nothing is dropped.
@@ -153,15 +165,15 @@ fn read_offline(message: &Message) -> Result<Event, String> {
 }
 
 /// Does what the script asks, in its order, until the script has ended.
-pub(crate) async fn perform_actions(node: Node, outbox: Arc<Outbox>) {
+pub(crate) async fn perform_actions(node: Node, gates: Arc<Gates>, outbox: Arc<Outbox>) {
     while let Some(actions) = outbox.take().await {
         for action in actions {
-            perform(&node, action);
+            perform(&node, &gates, action);
         }
     }
 }
 
-fn perform(node: &Node, action: Action) {
+fn perform(node: &Node, gates: &Gates, action: Action) {
     match action {
         Action::Deliver {
             gate,
@@ -186,7 +198,7 @@ fn perform(node: &Node, action: Action) {
                 cmd: cmd.into(),
                 body,
             };
-            for gate in node.with_role(Role::Gate) {
+            for gate in gates.all() {
                 deliver(node, gate, &message);
             }
         }
@@ -221,7 +233,11 @@ fn deliver(node: &Node, gate: NodeId, message: &v1::Deliver) {
 fn note(gate: NodeId, sent: Result<(), CallError>) {
     if let Err(error) = sent {
         counter!("redrabbit_messages_dropped_total", "reason" => error.kind.as_str()).increment(1);
-        debug!(%gate, %error, "message to a gate dropped");
+        match error.kind {
+            // Scripts are refused what is too long: this message is the scene's own.
+            ErrorKind::TooLarge => warn!(%gate, %error, "message to a gate dropped"),
+            _ => debug!(%gate, %error, "message to a gate dropped"),
+        }
     }
 }
 
@@ -256,5 +272,31 @@ pub(crate) async fn report_status(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(source: NodeId, session_id: &str) -> Message {
+        let body = v1::Enter {
+            session_id: session_id.to_owned(),
+            ..v1::Enter::default()
+        };
+        Message {
+            source,
+            body: body.encode_to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn whoever_enters_through_an_unknown_gate_is_broadcast_to() {
+        let (inbox, gates) = (Inbox::new().unwrap(), Gates::default());
+        let gate = NodeId::new(1, 1);
+        take_enter(&inbox, &gates, &message(gate, "ann"));
+        assert_eq!(gates.all(), [gate]);
+        take_enter(&inbox, &gates, &message(NodeId::new(1, 2), ""));
+        assert_eq!(gates.all(), [gate], "that was no enter");
     }
 }

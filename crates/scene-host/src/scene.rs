@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use topology::Limits;
 use tracing::warn;
 
-use crate::{HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus, node};
+use crate::{HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus, gates::Gates, node};
 
 /// Which scene this is, and what it runs.
 #[derive(Clone, Debug)]
@@ -63,9 +63,11 @@ impl Scene {
             limits: config.limits,
         })
         .await?;
-        let node = Node::spawn(node_config, node::services(host.inbox()));
+        let gates = Arc::new(Gates::default());
+        let node = Node::spawn(node_config, node::services(host.inbox(), &gates));
         let actions = tokio::spawn(node::perform_actions(
             node.clone(),
+            gates,
             Arc::clone(host.outbox()),
         ));
         let reports = tokio::spawn(node::report_status(

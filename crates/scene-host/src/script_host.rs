@@ -139,7 +139,9 @@ impl ScriptHost {
         ScriptHandle {
             inbox: self.shared.inbox.clone(),
             status: self.status(),
+            activity: self.shared.activity.clone(),
             file_name: self.file_name.clone(),
+            limit: ScriptHandle::LIMIT,
         }
     }
 
@@ -159,7 +161,7 @@ impl ScriptHost {
                 seconds = started.elapsed().as_secs_f32(),
                 "script does not end, and is left behind"
             );
-            self.shared.inbox.close();
+            self.shared.inbox.end();
             self.shared.outbox.close();
         }
         has_ended

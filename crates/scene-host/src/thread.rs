@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, warn};
 
 use crate::{
-    Event, HostConfig, ReloadOutcome, SceneError, embedded,
+    Event, HostConfig, ReloadOutcome, SceneError,
+    context::Context,
+    embedded,
     host::{Callables, Host, Phase, Shared, current},
     interpreter::{self, Claim},
     watchdog::{StackWriter, Target, signal_number},
@@ -66,7 +68,7 @@ impl ScriptThread {
 
     /// Nothing is taken any more, and nothing follows.
     fn close(&self) {
-        self.shared.inbox.close();
+        self.shared.inbox.end();
         self.shared.outbox.close();
     }
 
@@ -102,6 +104,7 @@ impl ScriptThread {
             create_task: event_loop.getattr("create_task")?.unbind(),
             call_soon: event_loop.getattr("call_soon")?.unbind(),
             flush: flush.into_any().unbind(),
+            context: Context::copy_current(py)?,
         };
         Ok(Host::new(self.shared.clone(), self.config.limits.clone(), python).install())
     }

@@ -37,7 +37,7 @@ impl Host {
                 };
                 (job, session.clone(), name.clone_ref(py))
             };
-            let is_done = match job {
+            let is_done = self.python.context.run_in_copy(py, || match job {
                 Job::Frame {
                     gate,
                     login,
@@ -56,7 +56,7 @@ impl Host {
                     let arguments = (&name, online_time);
                     self.run_callback(py, seat, session, Callback::Offline, arguments)
                 }
-            };
+            });
             if !is_done {
                 return;
             }

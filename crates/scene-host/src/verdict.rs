@@ -9,7 +9,7 @@ use pyo3::{
 };
 use tracing::error;
 
-use crate::{Verdict, activity::Label, host::Host, json};
+use crate::{Verdict, activity::Label, delivery::MAX_MESSAGE_BYTES, host::Host, json};
 
 /// What the script has said of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,6 +85,12 @@ fn read(value: &Bound<'_, PyAny>) -> Result<Answer, String> {
         .parse::<SessionId>()
         .map_err(|error| error.to_string())?;
     let reply = reply.map_or(Ok(Bytes::new()), write_reply)?;
+    if reply.len() > MAX_MESSAGE_BYTES {
+        return Err(format!(
+            "expected a reply of at most {MAX_MESSAGE_BYTES} bytes, found {}",
+            reply.len()
+        ));
+    }
     Ok(Answer::Accepted { session, reply })
 }
 
@@ -174,6 +180,7 @@ mod tests {
             "['\\ud800']",
             "['ann', '\\ud800']",
             "[['ann']]",
+            "['ann', bytes(1 << 20)]",
             "object()",
             "type('T', (), {'__repr__': lambda self: 1 / 0})()",
         ] {

@@ -9,6 +9,39 @@ from . import references
 _skipped = frozenset(("__dict__", "__weakref__", "__module__", "__slots__", "_abc_impl"))
 
 
+class Definitions:
+    """What the run of a source has defined, before anybody else adds to it."""
+
+    def __init__(self, module, names):
+        self.names = frozenset(names)
+        self._members = {}
+        self._add_classes(module, list(names.values()), set())
+
+    def members_of(self, cls):
+        """The names of the members of a class; None if it is not known."""
+        return self._members.get(cls.__qualname__)
+
+    def _add_classes(self, module, values, seen):
+        for cls in values:
+            if not references.is_class(cls) or id(cls) in seen:
+                continue
+            seen.add(id(cls))
+            members = dict(vars(cls))
+            if members.get("__module__") == module:
+                self._members.setdefault(cls.__qualname__, set()).update(members)
+                self._add_classes(module, members.values(), seen)
+
+
+def is_definition(merger, cls, name, value):
+    """Whether a member looks like what a source defines, and not like what is set
+    while the script runs."""
+    if references.is_function(value) or references.is_class(value):
+        return merger.is_own(value)
+    if issubclass(type(value), (staticmethod, classmethod, property)):
+        return True
+    return issubclass(cls, enum.Enum) or (name.startswith("__") and name.endswith("__"))
+
+
 def merge(merger, old, new):
     """Lets ``old`` take over what ``new`` is; returns the class to use from now
     on. Where Python does not let it, the new class is used and the live objects
@@ -18,6 +51,7 @@ def merge(merger, old, new):
         merger.pair(new, old)
         _change(merger, old, new)
         return old
+    _hand_on(merger, old, new)
     if _move_objects(old, new):
         _share_members(merger, old, new)
         merger.pair(old, new)
@@ -79,7 +113,9 @@ def _change(merger, old, new):
             continue
         _set(merger, old, name, merger.current(merged))
     for name, value in before.items():
-        if name not in after and not _stays(name, value):
+        if name in after or _stays(name, value):
+            continue
+        if merger.was_defined(old, name, value):
             _delete(merger, old, name)
 
 
@@ -145,6 +181,15 @@ def _move_objects(old, new):
                 references.set_class(one, old)
             return False
     return True
+
+
+def _hand_on(merger, old, new):
+    """What was set on ``old`` while the script ran is set on ``new``, too."""
+    for name, value in dict(vars(old)).items():
+        if name in vars(new) or _stays(name, value):
+            continue
+        if not merger.was_defined(old, name, value):
+            _set(merger, new, name, value)
 
 
 def _share_members(merger, old, new):

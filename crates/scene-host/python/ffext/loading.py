@@ -12,13 +12,15 @@ import importlib.util
 import os
 import sys
 import traceback
+import types
 
 import _ffext
 
 from . import merge, timers
+from .classes import Definitions
 from .log import printable
 from .outcome import Reload, Version
-from .registry import label, registry
+from .registry import label, lineage, registry
 from .trial import Trial
 
 
@@ -65,7 +67,7 @@ class Loader:
 
     def configure(self, script, roots):
         """Which script this is, and where modules of its own are found."""
-        self.script = script
+        self.script = os.path.abspath(script)
         self.name = os.path.splitext(os.path.basename(script))[0]
         self._roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
 
@@ -75,15 +77,28 @@ class Loader:
         name = self.name if name is None else getattr(name, "__name__", str(name))
         if self._loading:
             return self._failed(name, Refused("a load is under way; reload when it is done"))
+        # A timer may be who calls: what is started from here on is not of its load.
+        token = lineage.set(None)
+        try:
+            return self._load_and_tell(name)
+        finally:
+            lineage.reset(token)
+
+    def _load_and_tell(self, name):
+        again = name in sys.modules
         self._loading = True
         try:
             result = self._load(name)
         except Refused as refusal:
-            return self._failed(name, refusal)
+            result = self._failed(name, refusal)
+        else:
+            _ffext.loaded(name, *self.version, result.hash, result.kept)
         finally:
             self._loading = False
-        _ffext.loaded(name, *self.version, result.hash, result.kept)
-        _call_hooks(result)
+        # Now that the refusal is gone, and with it what holds the failed run.
+        _tidy()
+        if result and again:
+            _call_hooks(result)
         return result
 
     def _load(self, name):
@@ -98,11 +113,12 @@ class Loader:
             path = self.script
         elif module is None:
             raise Refused(f"no module {name} is loaded")
+        elif not issubclass(type(module), types.ModuleType):
+            raise Refused(f"something that is no module has taken the name {name} in sys.modules")
         else:
             path = self._path(name, module)
         source = Source(path)
-        fresh = self._fresh(name, path, module)
-        kept = self._run(name, source, module, fresh)
+        kept = self._run(name, source, module)
         version = self.version.version + 1
         self.version = Version(version, source.hash if name == self.name else self.version.hash)
         return Reload(name, version, source.hash, kept)
@@ -111,12 +127,15 @@ class Loader:
         """The file of a module that may be loaded again."""
         if name == self.name:
             return self.script
-        path = getattr(module, "__file__", None) or ""
-        if not path.endswith(".py") or not self._is_own(path):
+        path = vars(module).get("__file__")
+        if not isinstance(path, str) or not path.endswith(".py") or not self._is_own(path):
             raise Refused(f"{name} is not one of the script's own modules")
         return path
 
     def _is_own(self, path):
+        if not os.path.isabs(path):
+            # No file: <string>, or a module that is in the host's binary.
+            return False
         path = os.path.realpath(path)
         # Libraries that are installed within the script's folder are not its own.
         return path.startswith(self._roots) and not _installed & set(path.split(os.sep))
@@ -129,47 +148,49 @@ class Loader:
         )
         return importlib.util.module_from_spec(spec)
 
-    def _run(self, name, source, module, fresh):
+    def _run(self, name, source, module):
         """Runs the source aside, then commits it; returns what was kept."""
-        first = module is None
+        fresh = self._fresh(name, source.path, module)
+        names = vars(fresh if module is None else module)
         trial = Trial(name, self._is_own)
         try:
-            code = source.compile()
-            if first:
-                # So that modules which it imports can import it.
-                sys.modules[name] = fresh
-            created = trial.run(code, fresh, collect=not first)
+            created = trial.run(source.compile(), fresh)
+            defined = Definitions(name, vars(fresh))
         except BaseException as error:
-            if first:
-                sys.modules.pop(name, None)
             trial.undo()
-            raise Refused(describe(error, self._is_own), _traceback(error)) from None
-        defined = set(vars(fresh))
-        kept = []
-        if not first:
-            merger = merge.merge(name, module, fresh, created, self._defined.get(name))
-            registry.replace(merger.current)
-            kept = merger.kept
-            del merger, created
+            refusal = Refused(describe(error, self._is_own), _traceback(error))
+        else:
+            refusal = None
+        if refusal is not None:
+            # Not from within the handler: it would hold on to the error.
+            raise refusal
+        merger = merge.Merger(name, names, vars(fresh))
+        if module is not None:
+            merger.pair(fresh, module)
+            merger.run(created, self._defined.get(name))
         self._defined[name] = defined
-        trial.commit()
-        _tidy(first)
-        return kept
+        merger.attempt(lambda: registry.replace(merger.current))
+        merger.attempt(trial.commit)
+        return merger.kept
 
     def _failed(self, name, refusal):
         _ffext.load_failed(name, str(refusal), refusal.traceback)
         return Reload(name, *self.version, error=str(refusal))
 
 
-def _tidy(first):
-    """Keeps the collector's pauses short."""
-    if first:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 1_000)
-    else:
-        # What the load has left over is young.
-        gc.collect(1)
+def _tidy():
+    """Keeps the collector's pauses short, however much the script holds.
+
+    What is alive is set aside, so that no collection looks at it. To collect
+    first is a pause (30 ms with 200,000 objects, where the load itself takes 20
+    and more), at a moment that somebody has chosen. Without it what is garbage by
+    now would be set aside as well; with neither, the same pause would come in the
+    middle of play. What is set aside now and becomes garbage later is found by
+    the next load; by these thresholds, hardly anything would find it sooner.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1_000)
 
 
 def _call_hooks(result):
@@ -195,18 +216,24 @@ def _traceback(error):
 
 def describe(error, is_own):
     """What was wrong and where, in a line: ``main.py, line 3: NameError: …``."""
-    if isinstance(error, SyntaxError) and error.filename:
-        what = printable(f"{type(error).__name__}: {error.msg}")
-        return f"{os.path.basename(error.filename)}, line {error.lineno}: {what}"
-    try:
-        what = printable("".join(traceback.format_exception_only(error)).strip())
-    except Exception:
-        what = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__, limit=-100)
-    own = [frame for frame in frames if is_own(frame.filename)]
-    if own:
-        return f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}: {what}"
-    return what
+    places = [(frame.filename, frame.lineno) for frame in frames if is_own(frame.filename)]
+    what = type(error).__name__
+    try:
+        if isinstance(error, SyntaxError) and error.filename:
+            what = printable(f"{what}: {error.msg}")
+            # Where it is, unless that is no file: then who has had it compiled.
+            if is_own(error.filename) or not places:
+                places.append((error.filename, error.lineno))
+        else:
+            what = printable("".join(traceback.format_exception_only(error)).strip())
+    except Exception:
+        # It cannot even be printed.
+        pass
+    if not places:
+        return what
+    path, line = places[-1]
+    return f"{os.path.basename(path)}, line {line}: {what}"
 
 
 loader = Loader()
@@ -218,7 +245,7 @@ def reload(name=None):
 
     Happens at once; the function that calls it finishes as old code. Returns a
     result that is true if it succeeded, and that says as text what happened. If
-    it fails, nothing has changed.
+    it fails, nothing has changed, save what the source did to objects of others.
     """
     return loader.load(name)
 

@@ -10,6 +10,7 @@ Only what the module itself has defined is touched; what it has imported
 belongs to others. What cannot be taken over is kept and reported by name.
 """
 
+import bisect
 import inspect
 import sys
 import types
@@ -17,6 +18,7 @@ import types
 import _ffext
 
 from . import classes, references
+from .log import printable
 from .references import is_class, is_function
 
 # What a module has by itself.
@@ -27,34 +29,9 @@ OWN_NAMES = frozenset(
 _accessors = ("fget", "fset", "fdel")
 
 
-def merge(name, module, fresh, created, defined):
-    """Makes ``module`` what ``fresh`` is.
-
-    ``created`` are the objects that the run of the new source has made,
-    ``defined`` the names that the load before it defined, where that is known.
-    Returns the merger, which knows what stands for what, and what was kept.
-    """
-    merger = Merger(name, vars(module), vars(fresh))
-    for step in (
-        merger.merge_namespace,
-        lambda: classes.rebase(merger),
-        lambda: merger.adopt_functions(created),
-        lambda: merger.adopt_objects(created),
-        merger.relink_functions,
-        lambda: references.replace(merger.pairs, created),
-        lambda: merger.commit(defined),
-        lambda: merger.leave_namespace(created),
-    ):
-        try:
-            step()
-        except Exception as error:
-            # There is no way back from here: what can be done, is done.
-            merger.keep(f"something ({type(error).__name__}: {error})")
-    return merger
-
-
 class Merger:
-    """One merge of a module's old and new definitions."""
+    """One merge of a module's old and new definitions. It knows what stands for
+    what, and what was kept."""
 
     def __init__(self, name, old_names, new_names):
         self.name = name
@@ -65,11 +42,44 @@ class Merger:
         self._current = {}
         self._old_names = old_names
         self._new_names = new_names
+        # What both of them name; it is fixed before names are added.
+        self._common = [name for name in new_names if name in old_names]
         self._taken = set()
+        # What the load before this one has defined, where that is known.
+        self._defined = None
         # What stands for old code, by its id; None where nobody can say.
         self._codes = {}
         self._old_codes = []
+        # What functions were, by their code's id: the defaults, and who has merged.
+        self._merged = {}
         self._kept = {}
+
+    def run(self, created, defined):
+        """Makes the old module what the new one is.
+
+        ``created`` are the objects that the run of the new source has made,
+        ``defined`` the :class:`~ffext.classes.Definitions` of the load before.
+        """
+        self._defined = defined
+        for step in (
+            self.add_names,
+            self.merge_namespace,
+            lambda: classes.rebase(self),
+            lambda: self.adopt_functions(created),
+            lambda: self.adopt_objects(created),
+            self.relink_functions,
+            lambda: references.replace(self.pairs, created),
+            self.commit,
+            lambda: self.leave_namespace(created),
+        ):
+            self.attempt(step)
+
+    def attempt(self, step):
+        """There is no way back from here: what can be done, is done."""
+        try:
+            step()
+        except BaseException as error:
+            self.keep_failed("something", error)
 
     def current(self, value):
         """What ``value`` is from now on: itself, or what stands for it."""
@@ -82,7 +92,15 @@ class Merger:
 
     def keep(self, what):
         """Reports that something runs on as it was."""
-        self._kept[what] = None
+        self._kept[printable(what)] = None
+
+    def keep_failed(self, what, error):
+        """Reports that something runs on as it was because of an error."""
+        try:
+            self.keep(f"{what} ({type(error).__name__}: {error})")
+        except Exception:
+            # It cannot even be printed.
+            self.keep(f"{what} ({type(error).__name__})")
 
     @property
     def kept(self):
@@ -93,17 +111,29 @@ class Merger:
         """Whether this module has defined ``value``."""
         return getattr(value, "__module__", None) == self.name
 
+    def was_defined(self, cls, name, value):
+        """Whether the source has defined a member of an old class, and nobody
+        else has set it since."""
+        members = self._defined and self._defined.members_of(cls)
+        if members:
+            return name in members
+        return classes.is_definition(self, cls, name, value)
+
     # Values that have a name.
+
+    def add_names(self):
+        """Other threads may run new code as soon as a function has it: what is
+        new in the module is there by then."""
+        for name, new in self._new_names.items():
+            self._old_names.setdefault(name, new)
 
     def merge_namespace(self):
         """Pairs what both namespaces define. Definitions come before aliases."""
-        names = [name for name in self._new_names if name in self._old_names]
-        names.sort(key=lambda name: not self._is_defined_as(name))
-        for name in names:
+        for name in sorted(self._common, key=lambda name: not self._is_defined_as(name)):
             try:
                 self.merge_value(self._old_names[name], self._new_names[name])
-            except Exception as error:
-                self.keep(f"{name} ({type(error).__name__}: {error})")
+            except BaseException as error:
+                self.keep_failed(name, error)
 
     def _is_defined_as(self, name):
         return all(
@@ -143,9 +173,12 @@ class Merger:
             return new
         self._note_code(old.__code__, new.__code__)
         home = self._old_names if new.__globals__ is self._new_names else new.__globals__
-        _ffext.graft(old, new.__code__, home, new.__closure__)
+        self._merged[id(old.__code__)] = old.__defaults__, old.__kwdefaults__, new
+        code, closure = new.__code__, new.__closure__
+        # No other thread gets its turn before the call has been made.
         old.__defaults__ = new.__defaults__
         old.__kwdefaults__ = new.__kwdefaults__
+        _ffext.graft(old, code, home, closure)
         old.__doc__ = new.__doc__
         old.__name__ = new.__name__
         old.__qualname__ = new.__qualname__
@@ -188,14 +221,11 @@ class Merger:
         self._remember_code(old, new)
         new_parts = _parts(new)
         for name, ours in _parts(old).items():
-            theirs = new_parts.get(name, [])
-            if len(ours) == len(theirs):
-                for pair in zip(ours, theirs):
-                    self._note_code(*pair)
-                continue
-            # One was added or taken away: only those that are the same are known.
-            for part in ours:
-                self._remember_code(part, next((one for one in theirs if _alike(one, part)), None))
+            for part, instead in _align(ours, new_parts.get(name, [])):
+                if instead is not None:
+                    self._note_code(part, instead)
+                elif id(part) not in self._codes:
+                    self._remember_code(part, None)
         return True
 
     def _remember_code(self, old, new):
@@ -210,10 +240,24 @@ class Merger:
             new = self._codes.get(id(code), code)
             if new is code:
                 continue
-            if new is not None and new.co_freevars == code.co_freevars:
+            # Its defaults and what it has taken from around it stay.
+            if new is not None and _is_called_alike(new, code):
+                function.__code__ = new
+            elif (twin := self._twin(function)) is not None:
+                function.__defaults__ = twin.__defaults__
+                function.__kwdefaults__ = twin.__kwdefaults__
                 function.__code__ = new
             else:
                 self.keep(function.__qualname__)
+
+    def _twin(self, function):
+        """What stands for one that is a function of the module once more, made by
+        an earlier load and held by others since: it has its defaults, too."""
+        defaults, keywords, new = self._merged.get(id(function.__code__), (None, None, None))
+        if new is None or function.__code__.co_freevars != new.__code__.co_freevars:
+            return None
+        same = function.__defaults__ is defaults and function.__kwdefaults__ is keywords
+        return new if same else None
 
     # What the run of the new source has made.
 
@@ -236,7 +280,7 @@ class Merger:
 
     # The end.
 
-    def commit(self, defined):
+    def commit(self):
         """The module's names are what the new source has defined."""
         names = {
             name: self.current(new)
@@ -246,18 +290,18 @@ class Merger:
         vanished = [
             name
             for name, old in self._old_names.items()
-            if name not in names and self._was_defined(name, old, defined)
+            if name not in names and self._is_own_name(name, old)
         ]
         self._old_names.update(names)
         for name in vanished:
             del self._old_names[name]
 
-    def _was_defined(self, name, old, defined):
+    def _is_own_name(self, name, old):
         """Whether the source has defined a name, and nobody else has added it."""
         if name in OWN_NAMES or sys.modules.get(f"{self.name}.{name}") is old:
             return False
-        if defined is not None:
-            return name in defined
+        if self._defined is not None:
+            return name in self._defined.names
         return (is_function(old) or is_class(old)) and self.is_own(old)
 
     def leave_namespace(self, created):
@@ -282,6 +326,62 @@ def _parts(code):
     return parts
 
 
+def _align(ours, theirs):
+    """Pairs parts of one name with what stands for them now, or with None.
+
+    Those that are the same are found wherever they are. What lies between the
+    same two of those, or at the same end, and is as many as it was, is in order.
+    """
+    found, free = {}, list(range(len(theirs)))
+    for place, part in enumerate(ours):
+        match = next((other for other in free if _alike(part, theirs[other])), None)
+        if match is not None:
+            found[place] = match
+            free.remove(match)
+    # What has changed, by where it is: after whom, and before whom.
+    mine = _gaps(len(ours), found)
+    others = _gaps(len(theirs), {match: match for match in found.values()})
+    for between, places in mine.items():
+        matches = others.get(between, [])
+        if len(places) == len(matches):
+            found.update(zip(places, matches))
+    return [
+        (part, theirs[found[place]] if place in found else None)
+        for place, part in enumerate(ours)
+    ]
+
+
+def _gaps(count, found):
+    """The places that are not found, by the matches before and after them."""
+    gaps = {}
+    places = sorted(found)
+    for place in range(count):
+        if place not in found:
+            split = bisect.bisect(places, place)
+            before = [found[one] for one in places[:split][-1:]]
+            after = [found[one] for one in places[split:][:1]]
+            gaps.setdefault((*before, "…", *after), []).append(place)
+    return gaps
+
+
+def _is_called_alike(one, other):
+    """Whether calls of the one suit the other, and so do cells and defaults."""
+    return _shape(one) == _shape(other)
+
+
+def _shape(code):
+    takes = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    count = code.co_argcount + code.co_kwonlyargcount + takes.bit_count()
+    return (
+        takes,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_varnames[:count],
+        code.co_freevars,
+    )
+
+
 def _alike(one, other):
     """Whether code does the same, on whatever lines it stands."""
     def same(left, right):
@@ -293,7 +393,7 @@ def _alike(one, other):
         one.co_code == other.co_code
         and one.co_names == other.co_names
         and one.co_varnames == other.co_varnames
-        and one.co_freevars == other.co_freevars
+        and _is_called_alike(one, other)
         and len(one.co_consts) == len(other.co_consts)
         and all(map(same, one.co_consts, other.co_consts))
     )

@@ -2,16 +2,20 @@
 
 Everything belongs to the module whose import was running when it was
 registered, and goes when that module is loaded again. What is registered later,
-by a handler say, belongs to nobody and stays.
+by a handler say, or by the constructor of a singleton, belongs to nobody and
+stays.
 
 While a module is being loaded, what it registers is staged: nothing of it is
 in force until the load has succeeded.
 """
 
+import asyncio
 import contextvars
 import sys
 
 import _ffext
+
+from .log import printable
 
 # Commands from here on are the gates' own.
 LAST_COMMAND = 65533
@@ -25,10 +29,11 @@ lineage = contextvars.ContextVar("ffext.lineage", default=None)
 class Call:
     """A function that takes the frames of one command."""
 
-    __slots__ = ("function", "raw", "concurrent")
+    __slots__ = ("function", "label", "raw", "concurrent")
 
     def __init__(self, function, raw, concurrent):
         self.function = function
+        self.label = label(function)
         self.raw = raw
         self.concurrent = concurrent
 
@@ -50,11 +55,20 @@ class Registrations:
         """Registers what stands for each function from now on instead of it."""
         for call in self.calls.values():
             call.function = current(call.function)
-        for kind, function in self.callbacks.items():
-            self.callbacks[kind] = current(function)
+        for kind, (function, text) in self.callbacks.items():
+            self.callbacks[kind] = current(function), text
         self.hooks[:] = map(current, self.hooks)
         for timer in self.timers:
             timer.replace(current)
+
+    def hand_over(self, heir):
+        """All of it is ``heir``'s from now on, and will not be retired with this."""
+        heir.calls.update(self.calls)
+        heir.callbacks.update(self.callbacks)
+        heir.hooks += self.hooks
+        for timer in list(self.timers):
+            timer.disown()
+        self.tasks.clear()
 
     def retire(self):
         """Another load has taken the place of this one, or it has failed."""
@@ -87,34 +101,54 @@ class Registry:
         for registrations in self._staged.values():
             registrations.replace(current)
 
-    def commit(self):
-        """The load has succeeded: what was staged is in force."""
+    def commit(self, name, tasks):
+        """The load of ``name`` has succeeded: what was staged is in force, and
+        ``tasks`` have been started meanwhile."""
         staged, self._staged = self._staged, None
-        for name, registrations in staged.items():
-            if name in self._modules:
-                self._modules.pop(name).retire()
-            self._modules[name] = registrations
+        timers = [timer for one in staged.values() for timer in one.timers]
+        nobodys = staged.pop(None, None)
+        if nobodys is not None:
+            tasks = tasks - nobodys.tasks
+            nobodys.hand_over(self._nobodys())
+        staged[name].tasks |= tasks
+        for module, registrations in staged.items():
+            if module in self._modules:
+                self._modules.pop(module).retire()
+            self._modules[module] = registrations
         self.install()
-        for registrations in staged.values():
-            for timer in list(registrations.timers):
-                timer.start()
-
-    def staged(self, name):
-        """What ``name`` has registered in the load that is under way."""
-        return self._staged[name]
+        for timer in timers:
+            timer.start()
 
     @property
     def staging(self):
         """Whether a load is under way."""
         return self._staged is not None
 
+    def unowned(self, make):
+        """Calls ``make``; what it registers and starts belongs to nobody."""
+        token = lineage.set(None)
+        before = all_tasks() if self.staging else set()
+        try:
+            # _importing() looks no further than this function.
+            return make()
+        finally:
+            lineage.reset(token)
+            if self.staging:
+                self._nobodys().tasks |= all_tasks() - before
+
     def importing(self):
         """The registrations of the module that is being imported, if any."""
         name = _importing()
         if name is None:
             return None
-        modules = self._modules if self._staged is None else self._staged
-        return modules.setdefault(name, Registrations())
+        if self.staging:
+            return self._staged.setdefault(name, Registrations())
+        if name not in self._modules:
+            self._modules[name] = Registrations()
+            # By then its import has ended. One that has failed is not told of.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._drop_failed, name, self._modules[name])
+        return self._modules[name]
 
     def owner(self):
         """Whose a timer is that is made now, and whether it has to wait.
@@ -123,21 +157,30 @@ class Registry:
         being made, or nobody's (None).
         """
         owner = self.importing()
-        if owner is not None:
-            return owner, self.staging
-        return lineage.get(), False
+        if self.staging:
+            return owner or self._nobodys(), True
+        return owner or lineage.get(), False
 
     def register(self, change):
         """Applies ``change`` to the registrations that it belongs to."""
         _ffext.check_thread()
-        owner = self.importing()
-        if owner is not None and self.staging:
-            change(owner)
-            return
-        if owner is None:
-            owner = self._modules.setdefault(None, Registrations())
+        owner = self.importing() or self._nobodys()
         change(owner)
-        self.install()
+        if not self.staging:
+            self.install()
+
+    def _nobodys(self):
+        """What belongs to no module; while a load is under way, staged as all is."""
+        modules = self._staged if self.staging else self._modules
+        # To the end: of two functions for one command the latter is called.
+        modules[None] = modules.pop(None, None) or Registrations()
+        return modules[None]
+
+    def _drop_failed(self, name, registrations):
+        """Takes back what a module has registered whose import has failed."""
+        if name not in sys.modules and self._modules.get(name) is registrations:
+            self._modules.pop(name).retire()
+            self.install()
 
     def hooks(self):
         """The functions to call after a reload."""
@@ -151,10 +194,10 @@ class Registry:
             callbacks.update(module.callbacks)
         _ffext.install(
             [
-                (cmd, call.function, call.raw, call.concurrent, label(call.function))
+                (cmd, call.function, call.raw, call.concurrent, call.label)
                 for cmd, call in calls.items()
             ],
-            {kind: (function, label(function)) for kind, function in callbacks.items()},
+            callbacks,
         )
 
 
@@ -162,10 +205,15 @@ registry = Registry()
 owner = registry.owner
 
 
+def all_tasks():
+    """The tasks of this loop that have not ended."""
+    return asyncio.all_tasks(asyncio.get_running_loop())
+
+
 def _importing():
     """The module whose top level is being run by the caller, if any."""
     frame = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_code is not Registry.unowned.__code__:
         if frame.f_code.co_name == "<module>":
             spec = frame.f_globals.get("__spec__")
             if getattr(spec, "_initializing", False):
@@ -176,9 +224,13 @@ def _importing():
 
 def label(function):
     """What a function is called in the log: ``main.process_chat``."""
-    module = getattr(function, "__module__", None)
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return f"{module}.{name}" if module else name
+    try:
+        module = getattr(function, "__module__", None)
+        name = getattr(function, "__qualname__", None) or type(function).__qualname__
+        return printable(f"{module}.{name}" if module else name)
+    except Exception:
+        # It fails when it is asked, as some that stand in for others do.
+        return printable(type(function).__qualname__)
 
 
 def session_call(cmd, type="json", concurrent=False):
@@ -202,15 +254,16 @@ def session_call(cmd, type="json", concurrent=False):
         _check_function(function)
 
         def change(owner):
-            before = owner.calls.get(cmd)
+            before = owner.calls.get(int(cmd))
             if before is not None and before.function is not function:
                 _ffext.log(
                     30,
                     "ffext",
                     f"command {cmd} is registered twice: {label(function)} takes "
-                    f"the place of {label(before.function)}",
+                    f"the place of {before.label}",
                 )
-            owner.calls[cmd] = Call(function, raw, bool(concurrent))
+            # A plain number: a member of an enumeration is another key.
+            owner.calls[int(cmd)] = Call(function, raw, bool(concurrent))
 
         registry.register(change)
         return function
@@ -223,7 +276,7 @@ def _callback(kind):
         _check_function(function)
 
         def change(owner):
-            owner.callbacks[kind] = function
+            owner.callbacks[kind] = function, label(function)
 
         registry.register(change)
         return function

@@ -1,5 +1,7 @@
 """One object a class, which lives as long as the scene."""
 
+from .registry import registry
+
 # Keyed by what the class is called and where: two classes of one name in two
 # modules are two, and a class that was loaded again is still itself.
 _objects = {}
@@ -8,7 +10,8 @@ _objects = {}
 def singleton(cls):
     """The one object of ``cls``, made when it is first asked for.
 
-    It keeps its state when the script is loaded again.
+    It keeps its state when the script is loaded again, and so does what its
+    constructor has started and registered: timers, tasks, handlers.
     """
     if not isinstance(cls, type):
         raise TypeError(f"singleton() takes a class, not {cls!r}")
@@ -17,7 +20,7 @@ def singleton(cls):
         return _objects[key]
     except KeyError:
         pass
-    made = cls()
+    made = registry.unowned(cls)
     # Its own constructor may have asked for it.
     return _objects.setdefault(key, made)
 

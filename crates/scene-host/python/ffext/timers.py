@@ -36,6 +36,12 @@ class Timer:
         """Whether the call is still to come."""
         return self._function is not None
 
+    def disown(self):
+        """Nobody's load ends it from now on."""
+        if self._owner is not None:
+            self._owner.timers.discard(self)
+            self._owner = None
+
     def replace(self, current):
         """Calls what stands for its function from now on."""
         if self._function is not None:

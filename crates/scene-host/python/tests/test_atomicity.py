@@ -1,6 +1,7 @@
 """A load that fails changes nothing."""
 
 import asyncio
+import os
 import sys
 
 import ffext
@@ -59,6 +60,24 @@ class Atomicity(SceneCase):
         self.assertEqual(main.greet(None, None), "hello")
         await asyncio.sleep(0)
         self.assertEqual(fake_host.failures, [])
+
+    async def test_an_error_within_the_package_names_the_line_of_the_script(self):
+        # The package's own modules have such names in a scene.
+        code = compile("def check():\n    1/0\n", "<ffext/registry.py>", "exec")
+        exec(code, vars(ffext).setdefault("embedded", {}))
+        self.addCleanup(lambda: delattr(ffext, "embedded"))
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        for folder in (self.folder, before):
+            os.chdir(folder)
+            for call in ("ffext.embedded['check']()", "exec('1/0')", "exec('def (')"):
+                with self.subTest(call, folder=folder):
+                    reason = self.refuse(f"import ffext\n\n{call}\n")
+                    self.assertRegex(reason, "^main.py, line 3: (ZeroDivision|Syntax)Error: ")
+
+    async def test_a_syntax_error_in_a_module_that_is_imported_names_that_module(self):
+        self.write("a = 1\ndef (\n", "helper")
+        self.assertRegex(self.refuse("import helper\n"), "^helper.py, line 2: SyntaxError: ")
 
     async def test_an_exit_while_loading_is_an_error_like_any_other(self):
         self.load(GOOD)

@@ -362,6 +362,34 @@ class Classes(SceneCase):
         self.assertEqual(main.A.x, 2)
         self.assertFalse(hasattr(main.A, "y"))
 
+    async def test_attributes_that_the_script_has_set_on_a_class_stay(self):
+        source = "class Room:\n    class Inner: pass\n    limit = {}\n{}"
+        main = self.load(source.format(1, "    gone = 1\n"))
+        main.Room.db = main.Room.Inner.db = "connection"
+        main.Room.check = staticmethod(lambda: "checked")
+        for turn in (2, 3):
+            self.load(source.format(turn, ""))
+            self.assertEqual((main.Room.db, main.Room.Inner.db), ("connection",) * 2)
+            self.assertEqual((main.Room.limit, main.Room.check()), (turn, "checked"))
+            self.assertFalse(hasattr(main.Room, "gone"))
+
+    async def test_attributes_that_were_set_on_a_class_that_is_exchanged_stay(self):
+        main = self.load("class P:\n    __slots__ = ('x',)\n    gone = 1\n")
+        main.P.db = "connection"
+        before = main.P
+        self.load("class P:\n    __slots__ = ('x', 'y')\n")
+        self.assertIsNot(main.P, before)
+        self.assertEqual(main.P.db, "connection")
+        self.assertFalse(hasattr(main.P, "gone"))
+
+    async def test_attributes_of_a_class_that_was_only_imported_before_stay(self):
+        self.write("class Room:\n    def goes(self): pass\n    limit = 1\n", "helper")
+        room = self.load("import helper\n").helper.Room
+        room.db = "connection"
+        self.load("class Room:\n    limit = 2\n", "helper")
+        self.assertEqual((room.db, room.limit), ("connection", 2))
+        self.assertFalse(hasattr(room, "goes"))
+
     async def test_classes_that_others_import_are_not_touched(self):
         self.write("class Theirs:\n    def f(self): return 'theirs'\n", "helper")
         main = self.load("from helper import Theirs\n")

@@ -240,6 +240,19 @@ class Functions(SceneCase):
         self.assertEqual([kind for kind, *_ in fake_host.failures], ["hook"])
         self.assertTrue(self.result)
 
+    async def test_hooks_are_not_called_after_the_first_load(self):
+        source = """
+            import ffext
+            calls = []
+            @ffext.on_reload
+            def hook(result):
+                calls.append(result)
+        """
+        main = self.load(source)
+        self.assertEqual(main.calls, [])
+        self.load(source)
+        self.assertEqual(main.calls, [self.result])
+
     async def test_a_coroutine_started_while_loading_is_reported_and_then_replaced(self):
         source = """
             import asyncio

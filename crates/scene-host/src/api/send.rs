@@ -12,6 +12,7 @@ use pyo3::{
 
 use crate::{
     Action,
+    delivery::{MAX_MESSAGE_BYTES, logins_beside},
     host::{Host, current},
     json,
     sessions::Held,
@@ -33,20 +34,17 @@ pub(super) fn send_msg_session(
     let Some(held) = held else {
         return Ok(false);
     };
-    if !host.has_room(body.len()) {
-        return Ok(false);
-    }
     let deliver = Action::Deliver {
         gate: held.gate,
         logins: vec![held.login],
         cmd,
         body,
     };
-    host.act(value.py(), deliver);
-    Ok(true)
+    Ok(host.send(value.py(), deliver))
 }
 
-/// Sends several sessions one message; crosses to each gate once.
+/// Sends several sessions one message; crosses to each gate once, or, to very
+/// many sessions, as often as their logins do not fit beside it.
 ///
 /// Returns to how many it is on its way; those that are not in this scene are
 /// left out.
@@ -76,17 +74,18 @@ pub(super) fn multi_send_msg_session(
         // A session that is named twice gets the message once.
         logins.sort_unstable();
         logins.dedup();
-        if !host.has_room(body.len()) {
-            break;
+        for logins in logins.chunks(logins_beside(body.len())) {
+            let deliver = Action::Deliver {
+                gate,
+                logins: logins.to_vec(),
+                cmd,
+                body: body.clone(),
+            };
+            if !host.send(value.py(), deliver) {
+                return Ok(sent);
+            }
+            sent += logins.len();
         }
-        sent += logins.len();
-        let deliver = Action::Deliver {
-            gate,
-            logins,
-            cmd,
-            body: body.clone(),
-        };
-        host.act(value.py(), deliver);
     }
     Ok(sent)
 }
@@ -101,11 +100,7 @@ pub(super) fn broadcast_msg_session(
 ) -> PyResult<bool> {
     let host = current()?;
     let (cmd, body) = (read_cmd(cmd)?, write_body(value)?);
-    if !host.has_room(body.len()) {
-        return Ok(false);
-    }
-    host.act(value.py(), Action::Broadcast { cmd, body });
-    Ok(true)
+    Ok(host.send(value.py(), Action::Broadcast { cmd, body }))
 }
 
 /// Ends the connection of a session. Its offline follows when the gate has done so.
@@ -148,9 +143,23 @@ fn read_cmd(cmd: &Bound<'_, PyAny>) -> PyResult<u16> {
 
 fn write_body(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
+        let bytes = bytes.as_bytes();
+        check_length(bytes.len())?;
+        return Ok(Bytes::copy_from_slice(bytes));
     }
     let mut out = Vec::with_capacity(128);
     json::encode(value, &mut out)?;
+    check_length(out.len())?;
     Ok(out.into())
+}
+
+/// A longer message would get lost on its way to the gate, unseen by the script.
+fn check_length(length: usize) -> PyResult<()> {
+    if length > MAX_MESSAGE_BYTES {
+        return Err(PyValueError::new_err(format!(
+            "a message has at most {MAX_MESSAGE_BYTES} bytes, and this one {length}; send it in \
+             parts"
+        )));
+    }
+    Ok(())
 }

@@ -118,6 +118,17 @@ impl Inbox {
         self.queue().closed = true;
     }
 
+    /// Takes nothing more, and drops what is in the queue: nobody will come for
+    /// it, and whoever waits for an answer shall hear that.
+    pub(crate) fn end(&self) {
+        let left = {
+            let mut queue = self.queue();
+            queue.closed = true;
+            mem::take(&mut queue.events)
+        };
+        drop(left);
+    }
+
     /// What the event loop waits for.
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.wake.raw()

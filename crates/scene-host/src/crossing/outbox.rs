@@ -32,7 +32,7 @@ struct Waiting {
 }
 
 impl Outbox {
-    /// What a message weighs beside its body.
+    /// What an action weighs beside its message.
     const OVERHEAD: usize = 64;
 
     pub(crate) fn new(limit: usize) -> Self {
@@ -88,7 +88,7 @@ impl Outbox {
             if !actions.is_empty() {
                 let weight: usize = actions
                     .iter()
-                    .filter_map(Action::body_length)
+                    .filter_map(Action::message_bytes)
                     .map(|length| length + Self::OVERHEAD)
                     .sum();
                 self.bytes.fetch_sub(weight, Ordering::Relaxed);
@@ -132,23 +132,25 @@ mod tests {
 
     #[tokio::test]
     async fn messages_past_the_limit_are_refused_until_some_are_taken() {
-        let outbox = Outbox::new(2 * (Outbox::OVERHEAD + 4));
+        let length = broadcast(b"aaaa").message_bytes().unwrap();
+        let outbox = Outbox::new(2 * (Outbox::OVERHEAD + length));
         let mut actions = Vec::new();
         for body in [b"aaaa", b"bbbb"] {
-            assert!(outbox.reserve(4));
+            assert!(outbox.reserve(length));
             actions.push(broadcast(body));
         }
         assert!(!outbox.reserve(0));
         outbox.hand_over(&mut actions);
         assert_eq!(outbox.take().await.unwrap().len(), 2);
-        assert!(outbox.reserve(4));
+        assert!(outbox.reserve(length));
     }
 
     #[tokio::test]
     async fn what_was_handed_over_before_the_end_is_still_taken() {
         let outbox = Outbox::new(1 << 20);
-        assert!(outbox.reserve(1));
-        outbox.hand_over(&mut vec![broadcast(b"a")]);
+        let message = broadcast(b"a");
+        assert!(outbox.reserve(message.message_bytes().unwrap()));
+        outbox.hand_over(&mut vec![message]);
         outbox.close();
         assert_eq!(outbox.take().await.unwrap().len(), 1);
         assert!(outbox.take().await.is_none());

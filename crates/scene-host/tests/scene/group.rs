@@ -12,13 +12,13 @@ use ffrpc::{Message, Node, NodeConfig, Services, Uplink};
 use prost::Message as _;
 use protocol::{
     NodeId, Secret, method,
-    v1::{self, CloseReason, Role},
+    v1::{self, CloseReason, NodeState, Role},
 };
 use scene_host::{Scene, SceneConfig};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, time::timeout};
 
-use crate::stage::{PATIENCE, alone, capture_log, eventually, limits};
+use crate::stage::{PATIENCE, alone, capture_log, eventually, limits, log, logged};
 
 const SCRIPT: &str = r#"
 import ffext
@@ -38,6 +38,10 @@ def offline(session, online_time):
 @ffext.session_call(2)
 def echo(session, message):
     ffext.send_msg_session(session, 2, message)
+
+@ffext.session_call(4)
+def large(session, length):
+    ffext.send_msg_session(session, 4, b"x" * length)
 
 @ffext.session_call(3)
 def close(session, message):
@@ -84,7 +88,19 @@ impl Group {
         }
     }
 
+    /// A gate that the scene knows, to broadcast to it.
     async fn gate(&self, name: &str) -> Gate {
+        let gate = self.gate_in_state(name, NodeState::Ready).await;
+        let id = gate.node.id().unwrap();
+        eventually(
+            || self.scene.node().with_role(Role::Gate).contains(&id),
+            || "the scene does not know the gate".to_owned(),
+        )
+        .await;
+        gate
+    }
+
+    async fn gate_in_state(&self, name: &str, state: NodeState) -> Gate {
         let heard: Heard = Arc::default();
         let services = [
             method::GATE_DELIVER,
@@ -105,16 +121,10 @@ impl Group {
             ..NodeConfig::default()
         };
         let node = Node::spawn(config, services);
+        node.set_state(state);
         timeout(PATIENCE, node.ready()).await.unwrap();
         let scene = "scene@0".parse().unwrap();
         eventually(|| node.resolve(&scene).is_some(), || "no scene".to_owned()).await;
-        // The scene has to know the gate, to broadcast to it.
-        let id = node.id().unwrap();
-        eventually(
-            || self.scene.node().with_role(Role::Gate).contains(&id),
-            || "the scene does not know the gate".to_owned(),
-        )
-        .await;
         Gate {
             scene: node.resolve(&scene).unwrap(),
             node,
@@ -281,6 +291,37 @@ fn sessions_of_a_gate_that_leaves_are_offline() {
         other
             .delivered(None, r#"1: ["offline","bob",1700000000]"#)
             .await;
+    });
+}
+
+#[test]
+fn whoever_enters_through_a_gate_that_is_still_joining_hears_the_broadcasts() {
+    alone(|| async {
+        let group = Group::start(SCRIPT).await;
+        let gate = group.gate_in_state("gate@0", NodeState::Joining).await;
+        gate.enter("ann").await;
+        gate.delivered(None, r#"1: ["enter","ann"]"#).await;
+        group.stop().await;
+    });
+}
+
+#[test]
+fn the_longest_message_that_a_script_may_send_arrives() {
+    alone(|| async {
+        let group = Group::start(SCRIPT).await;
+        let gate = group.gate("gate@0").await;
+        let login = gate.enter("ann").await;
+        // One byte more is an error, which says how many bytes may be.
+        gate.frame(login, 4, &(1 << 20).to_string());
+        logged("ValueError: a message has at most").await;
+        let log = log();
+        let (_, limit) = log.split_once("a message has at most ").unwrap();
+        let limit: usize = limit.split(' ').next().unwrap().parse().unwrap();
+        gate.frame(login, 4, &(limit + 1).to_string());
+        gate.frame(login, 4, &limit.to_string());
+        gate.delivered(Some(login), &format!("4: {}", "x".repeat(limit)))
+            .await;
+        group.stop().await;
     });
 }
 

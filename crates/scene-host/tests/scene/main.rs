@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod contexts;
 mod group;
 mod handlers;
+mod large;
 mod logs;
 mod pace;
 mod reload;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use scene_host::{HostConfig, SceneError, ScriptHost};
+use scene_host::{Event, HostConfig, SceneError, ScriptHost, Verdict};
 
-use crate::stage::{PATIENCE, Stage, alone, limits, log, logged};
+use crate::stage::{PATIENCE, Stage, alone, eventually, limits, log, logged};
 
 #[test]
 fn sessions_are_told_and_tasks_are_ended() {
@@ -63,6 +63,67 @@ fn sessions_are_told_and_tasks_are_ended() {
             logged(text).await;
         }
         assert!(!log().contains("script failed"), "{}", log());
+    });
+}
+
+#[test]
+fn nobody_comes_in_behind_the_stop() {
+    alone(|| async {
+        let mut stage = Stage::start(
+            r#"
+            import ffext, time
+            @ffext.session_verify_callback
+            def verify(session_key, online_time, ip, gate_name):
+                return [session_key]
+            @ffext.session_enter_callback
+            def enter(session, from_scene, extra_data):
+                print('enter of', session)
+            @ffext.session_offline_callback
+            def offline(session, online_time):
+                print('offline of', session)
+            @ffext.session_call(1)
+            def block(session, message):
+                print('blocking')
+                time.sleep(0.3)
+            @ffext.session_call(2)
+            def never(session, message):
+                print('a frame of', session)
+            "#,
+        )
+        .await;
+        stage.enter("a", 1);
+        stage.frame(1, 1, "null");
+        logged("blocking").await;
+        // All of this waits, in this order, until the handler returns.
+        stage.enter("b", 2);
+        let started = Instant::now();
+        stage.push(Event::Stop(PATIENCE));
+        stage.enter("c", 3);
+        stage.frame(3, 2, "null");
+        stage.enter("a", 4);
+        let verdict = stage.verify("d").await;
+        assert_eq!(
+            verdict,
+            Verdict::Refused("the scene is stopping".to_owned())
+        );
+        // What the gate counts as under way is finished all the same.
+        stage.finished(2).await;
+        assert!(stage.stop().await);
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            started.elapsed()
+        );
+        eventually(
+            || log().matches("offline of").count() == 2,
+            || format!("not everybody was told:\n{}", log()),
+        )
+        .await;
+        let log = log();
+        for text in ["enter of a", "enter of b", "offline of a", "offline of b"] {
+            assert_eq!(log.matches(text).count(), 1, "`{text}` in:\n{log}");
+        }
+        assert!(!log.contains("of c"), "{log}");
     });
 }
 
