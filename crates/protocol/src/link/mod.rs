@@ -28,7 +28,7 @@ mod service {
 pub use service::{link_client::LinkClient, link_server::Link, link_server::LinkServer};
 
 /// The most bytes that a reader of a link takes as one batch. Writers stay
-/// below it: a batch ends at 1 MiB, or with the one envelope that passes it.
+/// below it: a batch ends at 128 KiB, or is the one envelope that is larger.
 pub const MAX_BATCH_BYTES: usize = 2 << 20;
 
 /// How many times its limit an outgoing queue holds of what cannot be refused

@@ -37,8 +37,10 @@ struct State {
     closed: bool,
 }
 
-/// Where one batch ends and the next begins.
-const BATCH_BYTES: usize = 1 << 20;
+/// Where one batch ends and the next begins. Smaller ones leave the transport
+/// and the reader working at once: with bodies of 1 KiB and a thousand calls in
+/// flight, 128 KiB carried up to twice what 1 MiB did.
+const BATCH_BYTES: usize = 128 << 10;
 
 impl Outbox {
     /// An empty one that takes refusable envelopes up to `limit` bytes.

@@ -1,0 +1,37 @@
+//! The load tool for brokers.
+//!
+//! It measures a broker as its nodes meet it: a requester and a responder in
+//! processes of their own (this program, started again), and between them the
+//! broker, which is the released daemon or, for comparison, `nats-server`.
+//!
+//! - [`shapes`] says what loads there are, [`job`] what one side of a load is
+//!   told; [`rounds`] runs them, [`process`] starts and ends what they need.
+//! - [`peer`] has the ways to put a load on a broker, [`load`] what they share:
+//!   the calls under way and the interval that is measured.
+//! - [`histogram`] and [`cpu`] are the instruments, [`report`] the table.
+//!
+//! Whatever it starts ends with it, and nothing runs without a limit in time.
+
+mod cli;
+mod cpu;
+mod histogram;
+mod job;
+mod load;
+mod peer;
+mod process;
+mod report;
+mod rounds;
+mod shapes;
+mod side;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Broker(options) => rounds::run(&options.plan()),
+        Command::Side { job } => side::run(&job),
+    }
+}
