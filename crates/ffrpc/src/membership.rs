@@ -54,8 +54,8 @@ const FLUSH: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// HTTP/2's own probe of a connection on which nothing moves.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
-/// Fewer, larger frames from the broker, as it takes them itself: a fifth less
-/// CPU there for bodies of 1 KiB.
+/// Fewer, larger frames from the broker, as it takes them itself. With bodies of
+/// 1 KiB that saved it between nothing and a quarter of its CPU.
 const MAX_FRAME_BYTES: u32 = 256 << 10;
 
 /// A Join stream and its link, open.

@@ -39,7 +39,7 @@ struct State {
 
 /// Where one batch ends and the next begins. Smaller ones leave the transport
 /// and the reader working at once: with bodies of 1 KiB and a thousand calls in
-/// flight, 128 KiB carried up to twice what 1 MiB did.
+/// flight, 128 KiB carried 1.2 and 2.8 times what 1 MiB did, in two trials.
 const BATCH_BYTES: usize = 128 << 10;
 
 impl Outbox {
