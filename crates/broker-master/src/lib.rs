@@ -1,9 +1,10 @@
 //! The daemon that keeps a group's directory, and routes too.
 //!
 //! It is the [`broker`] crate with a socket around it: the registry that nodes
-//! join, and the links that carry what they say to each other. It holds no
-//! state that its nodes could not bring back.
+//! join, and the links that carry what they say to each other. Its state is
+//! what its nodes can bring back; one line in a file says that there were some.
 
+mod epoch;
 mod master;
 
 pub use master::{Master, MasterConfig};

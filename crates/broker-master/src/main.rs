@@ -33,6 +33,10 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         lease: topology.limits.lease,
         outbox_bytes: topology.limits.link_outbox_bytes,
         build: daemon::build_version().to_owned(),
+        // Nobody comes back to a port that was chosen for this run alone.
+        epoch_file: (topology.master.listen.port() != 0)
+            .then(|| topology.master.epoch_file.clone()),
+        tls: daemon.boot.tls.clone(),
     };
     let master = Master::start(config, listener)?;
     info!(address = %master.address(), "listening for nodes");

@@ -3,23 +3,23 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use broker::{Links, Local, Registry, RegistryConfig, services};
+use broker::{Links, Local, Registry, RegistryConfig, serve, services};
 use protocol::{
     GroupName, NodeName, Secret,
     link::LocalBroker,
+    tls::Tls,
     v1::{NodeRecord, NodeState, Role},
 };
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::{Server, server::TcpIncoming};
-use tracing::{error, warn};
+use tracing::{info, warn};
+
+use crate::epoch::Run;
 
 /// What a master has to be told.
 #[derive(Clone, Debug)]
@@ -37,11 +37,19 @@ pub struct MasterConfig {
     pub outbox_bytes: usize,
     /// The version of the program, for operators.
     pub build: String,
+    /// Where it finds, and leaves, word of its latest run; `None` for a master
+    /// that ends with the process of all its nodes, or whose nodes may join
+    /// anew.
+    pub epoch_file: Option<PathBuf>,
+    /// The certificate that it shows, and that of the group which it demands of
+    /// everybody else; `None` for connections without encryption.
+    pub tls: Option<Tls>,
 }
 
 /// A master at work. It goes on until [`shutdown`](Self::shutdown).
 pub struct Master {
     address: SocketAddr,
+    run: Run,
     registry: Arc<Registry>,
     links: Arc<Links>,
     /// Ends in this order: members, links, server.
@@ -53,14 +61,6 @@ pub struct Master {
     server: JoinHandle<()>,
 }
 
-/// Fewer, larger frames, which cost less where bodies are large; nodes ask for
-/// the same on their side.
-const MAX_FRAME_BYTES: u32 = 256 << 10;
-
-/// A peer that answers no probe for this long is gone, though TCP has not
-/// noticed.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
-
 /// How long each part of a shutdown may take.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -68,9 +68,14 @@ impl Master {
     /// Serves a group on `listener`.
     ///
     /// # Errors
-    /// If the listener's address cannot be read.
+    /// If the listener's address cannot be read, or the epoch file is of no
+    /// use.
     pub fn start(config: MasterConfig, listener: TcpListener) -> io::Result<Master> {
         let address = listener.local_addr()?;
+        let run = Run::begin(config.epoch_file, SystemTime::now()).map_err(io::Error::other)?;
+        if run.rebuild {
+            info!(epoch = run.epoch, lease = ?config.lease, "taking back the nodes of an earlier run");
+        }
         let links = Links::new(
             config.group.clone(),
             config.secret.clone(),
@@ -78,7 +83,8 @@ impl Master {
         );
         let registry = Registry::new(
             RegistryConfig {
-                epoch: epoch(SystemTime::now()),
+                epoch: run.epoch,
+                rebuild: run.rebuild,
                 lease: config.lease,
                 secret: config.secret,
                 master: NodeRecord {
@@ -103,26 +109,14 @@ impl Master {
             readers.clone(),
             stop_links.clone(),
         );
-        // The server builder's own TCP options do not reach sockets that it
-        // did not accept.
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let serving = Server::builder()
-            .max_frame_size(MAX_FRAME_BYTES)
-            .http2_keepalive_interval(Some(KEEP_ALIVE.0))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stop_server.clone().cancelled_owned());
-        let server = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                error!(%error, "server failed");
-            }
-        });
+        let server = serve(listener, routes, config.tls.as_ref(), stop_server.clone());
         let leases = tokio::spawn({
             let (registry, stop) = (Arc::clone(&registry), stop_registry.clone());
             async move { registry.run(stop).await }
         });
         Ok(Master {
             address,
+            run,
             registry,
             links,
             stop_registry,
@@ -148,6 +142,12 @@ impl Master {
     pub async fn shutdown(self) {
         self.stop_registry.cancel();
         ended("members", self.leases).await;
+        if self.registry.members() == 0
+            && let Err(error) = self.run.end_empty()
+        {
+            // The next run waits one lease for nodes that do not come.
+            warn!(%error, "epoch file left as it was");
+        }
         self.links.close();
         self.stop_links.cancel();
         self.readers.close();
@@ -168,24 +168,3 @@ async fn ended(part: &'static str, mut task: JoinHandle<()>) {
         task.abort();
     }
 }
-
-/// The run of a master that starts now: eighths of a second since the start of
-/// 2025, which rises from one run to the next for as long as the clock does,
-/// and fits 32 bits until 2042. Two masters of one process never share a run,
-/// however quickly one follows the other.
-fn epoch(now: SystemTime) -> u32 {
-    static LATEST: AtomicU32 = AtomicU32::new(0);
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH + YEAR_2025)
-        .unwrap_or_default();
-    let run = (since.as_millis() / 125) as u32;
-    let latest = LATEST.fetch_max(run, Ordering::Relaxed);
-    if run > latest {
-        run
-    } else {
-        LATEST.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
-
-/// From the Unix epoch to the start of 2025.
-const YEAR_2025: Duration = Duration::from_secs(1_735_689_600);

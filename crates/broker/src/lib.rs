@@ -7,11 +7,14 @@
 //! - [`Links`]: the open links and the forwarding between them. It reads the
 //!   routing fields of an envelope and copies the rest; what a message means,
 //!   and what a session is, it does not know.
-//! - [`services`] offers both over gRPC, [`Local`] to nodes of the same process.
+//! - [`services`] offers both over gRPC, [`link_services`] the links alone, and
+//!   [`Local`] both to nodes of the same process.
 //!
 //! Invariants: an envelope is forwarded only in the name of the node that sent
-//! it; envelopes of one pair stay in order; a slow destination fills its own
-//! outbox and nobody else's; a request that cannot be forwarded is answered.
+//! it, and only while the directory has that node; envelopes of one pair stay in
+//! order; a slow destination fills its own outbox and nobody else's; what has a
+//! number and cannot be forwarded is refused, so that its source sends it again;
+//! a request without one is answered.
 
 mod directory;
 mod forward;
@@ -19,11 +22,15 @@ mod links;
 mod local;
 mod metrics;
 mod registry;
+mod server;
 mod service;
+mod subscriber;
+mod watch;
 
-pub use directory::{Directory, JoinRefusal};
+pub use directory::{Claim, Directory, JoinRefusal, Joined};
 pub use forward::LinkFault;
-pub use links::{Links, Outlet};
+pub use links::{Links, Outlet, StreamLink};
 pub use local::Local;
 pub use registry::{Registry, RegistryConfig};
-pub use service::{LinkService, RegistryService, services};
+pub use server::serve;
+pub use service::{LinkService, RegistryService, link_services, services};

@@ -1,15 +1,20 @@
 //! The table of links: who can be reached, and through what.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use dashmap::DashMap;
 use protocol::{
-    GroupName, NodeId, Secret,
-    link::{EnvelopeQueue, Outbox},
+    Envelope, GroupName, NodeId, Secret,
+    link::{EnvelopeQueue, Outbox, Refused},
     token,
 };
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, watch::Pulse};
 
 /// The links of a broker to the nodes of its group.
 ///
@@ -18,8 +23,9 @@ use crate::metrics::Metrics;
 /// is a map for independent look-ups by node, one for each run of envelopes; no
 /// guard of it is held while anything waits.
 pub struct Links {
-    pub(crate) table: DashMap<NodeId, Option<Outlet>>,
+    pub(crate) table: DashMap<NodeId, Option<OpenLink>>,
     pub(crate) metrics: Metrics,
+    pub(crate) forwarded: AtomicU64,
     group: GroupName,
     secret: Secret,
     outbox_bytes: usize,
@@ -34,6 +40,24 @@ pub enum Outlet {
     Memory(Arc<EnvelopeQueue>),
 }
 
+/// The broker's end of a link to another process.
+pub struct StreamLink {
+    /// What waits for the node.
+    pub outbox: Arc<Outbox>,
+    /// To be told of every batch that comes from the node.
+    pub(crate) pulse: Arc<Pulse>,
+    /// The link is over: nothing more may be taken from it.
+    pub(crate) ended: CancellationToken,
+}
+
+/// What the table knows of a link.
+pub(crate) struct OpenLink {
+    pub(crate) outlet: Outlet,
+    /// Of links to other processes: whether anything comes from there.
+    pub(crate) pulse: Option<Arc<Pulse>>,
+    ended: CancellationToken,
+}
+
 impl Links {
     /// No links yet. Each will hold at most `outbox_bytes` bytes of what may be
     /// refused.
@@ -41,6 +65,7 @@ impl Links {
         Arc::new(Links {
             table: DashMap::new(),
             metrics: Metrics::new(),
+            forwarded: AtomicU64::new(0),
             group,
             secret,
             outbox_bytes,
@@ -62,28 +87,66 @@ impl Links {
         self.table.entry(node).or_insert(None);
     }
 
-    /// The directory has the node no more: its link closes.
+    /// The directory has the node no more: its link closes, and nothing more is
+    /// taken from it.
     pub fn forget(&self, node: NodeId) {
-        if let Some((_, Some(outlet))) = self.table.remove(&node) {
-            outlet.close();
-            self.metrics.links.decrement(1);
+        if let Some((_, Some(link))) = self.table.remove(&node) {
+            self.over(&link);
         }
     }
 
-    /// Opens a link to another process; `None` if the node is not expected. An
-    /// older link of the node closes.
-    pub fn open_stream(&self, node: NodeId) -> Option<Arc<Outbox>> {
-        let outbox = Outbox::new(self.outbox_bytes);
-        self.open(node, Outlet::Stream(Arc::clone(&outbox)))
-            .then_some(outbox)
+    /// Forgets every node that `stays` does not name.
+    pub fn retain(&self, stays: impl Fn(NodeId) -> bool) {
+        self.table.retain(|node, link| {
+            let stays = stays(*node);
+            if let (false, Some(link)) = (stays, link) {
+                self.over(link);
+            }
+            stays
+        });
+    }
+
+    /// Forgets every node.
+    pub fn forget_all(&self) {
+        self.retain(|_| false);
+    }
+
+    /// Whether the node has a link here.
+    pub fn is_linked(&self, node: NodeId) -> bool {
+        self.table.get(&node).is_some_and(|link| link.is_some())
+    }
+
+    /// How many envelopes of nodes have been forwarded to nodes.
+    pub fn forwarded(&self) -> u64 {
+        self.forwarded.load(Ordering::Relaxed)
+    }
+
+    /// Opens a link to another process, for as long as `stop` lets it; `None`
+    /// if the node is not expected. An older link of the node is over then.
+    pub fn open_stream(&self, node: NodeId, stop: &CancellationToken) -> Option<StreamLink> {
+        let link = StreamLink {
+            outbox: Outbox::new(self.outbox_bytes),
+            pulse: Arc::default(),
+            ended: stop.child_token(),
+        };
+        let open = OpenLink {
+            outlet: Outlet::Stream(Arc::clone(&link.outbox)),
+            pulse: Some(Arc::clone(&link.pulse)),
+            ended: link.ended.clone(),
+        };
+        self.open(node, open).then_some(link)
     }
 
     /// Opens a link within the process; `None` if the node is not expected. An
-    /// older link of the node closes.
+    /// older link of the node is over then.
     pub fn open_memory(&self, node: NodeId) -> Option<Arc<EnvelopeQueue>> {
         let queue = EnvelopeQueue::new(self.outbox_bytes);
-        self.open(node, Outlet::Memory(Arc::clone(&queue)))
-            .then_some(queue)
+        let open = OpenLink {
+            outlet: Outlet::Memory(Arc::clone(&queue)),
+            pulse: None,
+            ended: CancellationToken::new(),
+        };
+        self.open(node, open).then_some(queue)
     }
 
     /// The link that goes through `outlet` has ended. A newer link of the node
@@ -91,40 +154,83 @@ impl Links {
     pub fn closed(&self, node: NodeId, outlet: &Outlet) {
         outlet.close();
         if let Some(mut slot) = self.table.get_mut(&node)
-            && slot.as_ref().is_some_and(|current| current.is(outlet))
+            && slot.as_ref().is_some_and(|link| link.outlet.is(outlet))
+            && let Some(link) = slot.take()
         {
-            *slot = None;
-            self.metrics.links.decrement(1);
+            self.over(&link);
         }
     }
 
     /// Closes every link; what waits in them still goes out.
     pub fn close(&self) {
         for slot in &self.table {
-            if let Some(outlet) = slot.value() {
-                outlet.close();
+            if let Some(link) = slot.value() {
+                link.outlet.close();
             }
         }
     }
 
-    fn open(&self, node: NodeId, outlet: Outlet) -> bool {
+    /// Whose token it is, or what to answer if it is nobody's.
+    pub(crate) fn admit(&self, token: &[u8]) -> Result<NodeId, Status> {
+        self.authenticate(token).ok_or_else(|| {
+            self.metrics.link_fault("token");
+            Status::unauthenticated("the link's token is not one of this group's")
+        })
+    }
+
+    /// What to answer a node that is not expected.
+    pub(crate) fn unexpected(&self, node: NodeId) -> Status {
+        self.metrics.link_fault("not_joined");
+        Status::failed_precondition(format!("node {node} is not in the directory: join first"))
+    }
+
+    fn open(&self, node: NodeId, link: OpenLink) -> bool {
         let Some(mut slot) = self.table.get_mut(&node) else {
             return false;
         };
-        match slot.replace(outlet) {
-            Some(older) => older.close(),
-            None => self.metrics.links.increment(1),
+        self.metrics.links.increment(1);
+        if let Some(older) = slot.replace(link) {
+            self.over(&older);
         }
         true
+    }
+
+    fn over(&self, link: &OpenLink) {
+        link.outlet.close();
+        link.ended.cancel();
+        self.metrics.links.decrement(1);
     }
 }
 
 impl Outlet {
+    /// Appends the envelope, or gives it back with the reason. Says whether the
+    /// outlet was empty and has to be woken.
+    pub(crate) fn offer(&self, envelope: Envelope) -> Result<bool, Box<(Refused, Envelope)>> {
+        match self {
+            Outlet::Stream(outbox) => outbox
+                .offer(
+                    envelope.element_bytes(),
+                    envelope.kind.is_refusable(),
+                    |buffer| envelope.write(buffer),
+                )
+                .map_err(|refused| Box::new((refused, envelope))),
+            Outlet::Memory(queue) => queue.offer(envelope),
+        }
+    }
+
     /// Wakes whoever takes envelopes from here.
     pub(crate) fn wake(&self) {
         match self {
             Outlet::Stream(outbox) => outbox.wake(),
             Outlet::Memory(queue) => queue.wake(),
+        }
+    }
+
+    /// Takes nothing more and forgets what is there.
+    pub(crate) fn abandon(&self) {
+        match self {
+            Outlet::Stream(outbox) => outbox.abandon(),
+            Outlet::Memory(queue) => queue.abandon(),
         }
     }
 
@@ -150,33 +256,57 @@ mod tests {
     use super::*;
 
     const NODE: NodeId = NodeId::new(1, 1);
+    const OTHER: NodeId = NodeId::new(1, 2);
 
     fn links() -> Arc<Links> {
         Links::new("GroupA".parse().unwrap(), Secret::default(), 1000)
     }
 
+    fn open(links: &Links, node: NodeId) -> Option<StreamLink> {
+        links.open_stream(node, &CancellationToken::new())
+    }
+
     #[test]
     fn only_an_expected_node_opens_a_link() {
         let links = links();
-        assert!(links.open_stream(NODE).is_none());
+        assert!(open(&links, NODE).is_none());
         links.expect(NODE);
-        let outbox = links.open_stream(NODE).unwrap();
+        let link = open(&links, NODE).unwrap();
+        assert!(links.is_linked(NODE));
         links.forget(NODE);
-        assert!(outbox.is_closed());
-        assert!(links.open_stream(NODE).is_none());
+        assert!(link.outbox.is_closed() && link.ended.is_cancelled());
+        assert!(!links.is_linked(NODE));
+        assert!(open(&links, NODE).is_none());
     }
 
     #[test]
     fn the_end_of_an_older_link_leaves_the_newer_one_open() {
         let links = links();
         links.expect(NODE);
-        let older = links.open_stream(NODE).unwrap();
-        let newer = links.open_stream(NODE).unwrap();
-        assert!(older.is_closed());
-        links.closed(NODE, &Outlet::Stream(older));
-        assert!(!newer.is_closed());
-        links.closed(NODE, &Outlet::Stream(Arc::clone(&newer)));
-        assert!(newer.is_closed());
+        let older = open(&links, NODE).unwrap();
+        let newer = open(&links, NODE).unwrap();
+        assert!(older.outbox.is_closed() && older.ended.is_cancelled());
+        links.closed(NODE, &Outlet::Stream(older.outbox));
+        assert!(!newer.outbox.is_closed() && !newer.ended.is_cancelled());
+        links.closed(NODE, &Outlet::Stream(Arc::clone(&newer.outbox)));
+        assert!(newer.outbox.is_closed());
         assert!(links.open_memory(NODE).is_some());
+    }
+
+    #[test]
+    fn who_is_not_retained_loses_its_link_and_may_open_no_other() {
+        let links = links();
+        for node in [NODE, OTHER] {
+            links.expect(node);
+        }
+        let (one, other) = (
+            open(&links, NODE).unwrap(),
+            links.open_memory(OTHER).unwrap(),
+        );
+        links.retain(|node| node == OTHER);
+        assert!(one.outbox.is_closed() && !other.is_closed());
+        assert!(open(&links, NODE).is_none());
+        links.forget_all();
+        assert!(other.is_closed() && !links.is_linked(OTHER));
     }
 }

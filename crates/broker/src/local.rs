@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryFutureExt, stream::BoxStream};
 use protocol::{
     Envelope, NodeId,
     link::{EnvelopeQueue, EnvelopeSink, LocalBroker, MemoryLink, Refused},
-    v1::{JoinRequest, JoinResponse},
+    v1::{JoinRequest, JoinResponse, LeastLoadedRequest},
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -37,18 +37,21 @@ impl LocalBroker for Local {
     ) -> BoxStream<'static, Result<JoinResponse, Status>> {
         let requests = ReceiverStream::new(requests).map(Ok);
         Arc::clone(&self.registry)
-            .join(requests)
+            .join(None, requests)
             .try_flatten_stream()
             .boxed()
     }
 
+    fn least_loaded(&self, request: &LeastLoadedRequest) -> Result<NodeId, Status> {
+        self.registry.least_loaded(request)
+    }
+
     fn open(&self, token: &[u8]) -> Result<MemoryLink, Status> {
-        let node = self.links.authenticate(token).ok_or_else(|| {
-            Status::unauthenticated("the link's token is not one of this group's")
-        })?;
-        let queue = self.links.open_memory(node).ok_or_else(|| {
-            Status::failed_precondition(format!("node {node} is not in the directory: join first"))
-        })?;
+        let node = self.links.admit(token)?;
+        let queue = self
+            .links
+            .open_memory(node)
+            .ok_or_else(|| self.links.unexpected(node))?;
         let sink = Arc::new(Port {
             node,
             links: Arc::clone(&self.links),
@@ -67,7 +70,8 @@ struct Port {
 
 impl EnvelopeSink for Port {
     fn send(&self, envelope: Envelope) -> Result<(), Refused> {
-        if envelope.source != self.node {
+        // A node that is gone, or has a newer link, sends nothing on this one.
+        if envelope.source != self.node || self.queue.is_closed() {
             return Err(Refused::Closed);
         }
         self.links.forward(envelope);

@@ -2,23 +2,33 @@
 
 use metrics::{Counter, Gauge, counter, gauge};
 
-/// Handles to a broker's metrics, looked up once.
+/// Handles to the metrics of a broker's links, looked up once.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     /// `redrabbit_broker_batches_total`: batches taken from links.
     pub(crate) batches: Counter,
-    /// `redrabbit_broker_envelopes_total`: envelopes forwarded.
+    /// `redrabbit_broker_envelopes_total`: envelopes of nodes that were
+    /// forwarded to nodes.
     pub(crate) envelopes: Counter,
     /// `redrabbit_broker_bytes_total`: their bytes.
     pub(crate) bytes: Counter,
     /// `redrabbit_broker_links`: links that are open.
     pub(crate) links: Gauge,
+    /// `redrabbit_broker_links_silent_total`: links that were closed because
+    /// nothing came from their nodes.
+    pub(crate) silent: Counter,
     dropped_no_route: Counter,
     dropped_overloaded: Counter,
+    dropped_malformed: Counter,
+    refused_no_route: Counter,
+    refused_no_room: Counter,
 }
 
-/// Why an envelope did not go any further: the label `reason` of
-/// `redrabbit_broker_dropped_total`.
+/// Why an envelope did not go any further.
+///
+/// The label `reason` of `redrabbit_broker_dropped_total` for what is lost, and
+/// of `redrabbit_broker_refused_total` for what is numbered, so that its source
+/// sends it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DropReason {
     /// The destination has no link here.
@@ -29,13 +39,19 @@ pub(crate) enum DropReason {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let dropped = |reason| counter!("redrabbit_broker_dropped_total", "reason" => reason);
+        let refused = |reason| counter!("redrabbit_broker_refused_total", "reason" => reason);
         Metrics {
             batches: counter!("redrabbit_broker_batches_total"),
             envelopes: counter!("redrabbit_broker_envelopes_total"),
             bytes: counter!("redrabbit_broker_bytes_total"),
             links: gauge!("redrabbit_broker_links"),
-            dropped_no_route: counter!("redrabbit_broker_dropped_total", "reason" => "no_route"),
-            dropped_overloaded: counter!("redrabbit_broker_dropped_total", "reason" => "overloaded"),
+            silent: counter!("redrabbit_broker_links_silent_total"),
+            dropped_no_route: dropped("no_route"),
+            dropped_overloaded: dropped("overloaded"),
+            dropped_malformed: dropped("malformed"),
+            refused_no_route: refused("no_route"),
+            refused_no_room: refused("no_room"),
         }
     }
 
@@ -44,5 +60,55 @@ impl Metrics {
             DropReason::NoRoute => self.dropped_no_route.increment(1),
             DropReason::Overloaded => self.dropped_overloaded.increment(1),
         }
+    }
+
+    pub(crate) fn refused(&self, reason: DropReason) {
+        match reason {
+            DropReason::NoRoute => self.refused_no_route.increment(1),
+            DropReason::Overloaded => self.refused_no_room.increment(1),
+        }
+    }
+
+    /// An envelope whose routing fields can be read and the rest cannot.
+    pub(crate) fn dropped_malformed(&self) {
+        self.dropped_malformed.increment(1);
+    }
+
+    /// `redrabbit_broker_link_faults_total`: links that were ended, or not
+    /// opened, for what their nodes did. Rare, so that it is looked up.
+    pub(crate) fn link_fault(&self, reason: &'static str) {
+        counter!("redrabbit_broker_link_faults_total", "reason" => reason).increment(1);
+    }
+}
+
+/// Handles to the metrics of a registry.
+pub(crate) struct RegistryMetrics {
+    messages: Counter,
+    members: Gauge,
+}
+
+impl RegistryMetrics {
+    pub(crate) fn new() -> Self {
+        RegistryMetrics {
+            messages: counter!("redrabbit_registry_messages_total"),
+            members: gauge!("redrabbit_registry_members"),
+        }
+    }
+
+    /// `redrabbit_registry_messages_total`: what was sent to members on their
+    /// Join streams.
+    pub(crate) fn sent(&self, messages: u64) {
+        self.messages.increment(messages);
+    }
+
+    /// `redrabbit_registry_members`: nodes in the directory besides the master.
+    pub(crate) fn members(&self, members: usize) {
+        self.members.set(members as f64);
+    }
+
+    /// `redrabbit_registry_refused_total`: requests that were not granted, by
+    /// reason. Rare, so that it is looked up.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        counter!("redrabbit_registry_refused_total", "reason" => reason).increment(1);
     }
 }

@@ -8,15 +8,16 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 use protocol::{
-    GroupName, NodeId, Secret,
+    GroupName, NodeId, NodeName, Secret,
+    tls::PeerNames,
     v1::{
-        Delta, Hello, JoinRequest, JoinResponse, ListNodesResponse, NodeRecord, Welcome,
-        delta::Change, join_request::Request, join_response::Response,
+        Delta, Hello, JoinRequest, JoinResponse, LeastLoadedRequest, ListNodesResponse, NodeRecord,
+        Role, Welcome, delta::Change, join_request::Request, join_response::Response,
     },
 };
 use subtle::ConstantTimeEq;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,8 +26,10 @@ use tonic::Status;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
-    directory::{Directory, JoinRefusal},
+    directory::{Claim, Directory, JoinRefusal, Joined},
     links::Links,
+    metrics::RegistryMetrics,
+    subscriber::{QUEUE, Subscriber, respond},
 };
 
 /// What a registry has to be told.
@@ -36,6 +39,9 @@ pub struct RegistryConfig {
     pub group: GroupName,
     /// The run of this master; higher than that of any run before.
     pub epoch: u32,
+    /// Whether an earlier run had members, who are taken back before anybody
+    /// else comes in.
+    pub rebuild: bool,
     /// How long a node may stay silent.
     pub lease: Duration,
     /// What a node has to know to be let in; empty where the group has none.
@@ -54,6 +60,9 @@ pub struct Registry {
     config: RegistryConfig,
     state: Mutex<State>,
     links: Arc<Links>,
+    metrics: RegistryMetrics,
+    /// Told when the directory is no longer being rebuilt.
+    rebuilt: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -63,15 +72,16 @@ struct State {
     subscribers: HashMap<NodeId, Subscriber>,
 }
 
-struct Subscriber {
-    queue: mpsc::Sender<Result<JoinResponse, Status>>,
-    /// It missed a change for want of room and is owed a whole directory.
-    lagging: bool,
+/// A member's place: who it is, and on which of its Join streams it came.
+struct Seat {
+    node: NodeId,
+    stream: u64,
+    /// The stream has to end: the node came back on another, is gone, or the
+    /// master stops.
+    ended: CancellationToken,
 }
 
-/// Changes that may wait for one member; past it the member gets the whole
-/// directory instead, as soon as there is room.
-const QUEUE: usize = 256;
+type Responses = mpsc::Receiver<Result<JoinResponse, Status>>;
 
 /// How often leases are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -83,7 +93,10 @@ impl Registry {
     /// The registry of a new master. It needs [`run`](Self::run) to look after
     /// its leases.
     pub fn new(config: RegistryConfig, links: Arc<Links>) -> Arc<Self> {
-        let directory = Directory::new(config.epoch, config.lease, config.master.clone());
+        let mut directory = Directory::new(config.epoch, config.lease, config.master.clone());
+        if config.rebuild {
+            directory = directory.rebuilding(Instant::now());
+        }
         Arc::new(Registry {
             config,
             state: Mutex::new(State {
@@ -91,6 +104,8 @@ impl Registry {
                 subscribers: HashMap::new(),
             }),
             links,
+            metrics: RegistryMetrics::new(),
+            rebuilt: Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })
@@ -101,10 +116,7 @@ impl Registry {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let mut state = self.lock();
-            let deltas = state.directory.tick(Instant::now());
-            self.publish(&mut state, deltas, "its lease ran out");
-            state.catch_up();
+            self.tick();
         }
         self.stop.cancel();
         self.lock().subscribers.clear();
@@ -113,9 +125,11 @@ impl Registry {
     }
 
     /// Serves one Join stream: lets the node in, then answers with its welcome,
-    /// the directory and every change of it.
+    /// the directory and every change of it. With the names in the `peer`'s
+    /// certificate only a node of one of these names comes in.
     pub async fn join(
         self: Arc<Self>,
+        peer: Option<PeerNames>,
         mut requests: impl Stream<Item = Result<JoinRequest, Status>> + Send + Unpin + 'static,
     ) -> Result<ReceiverStream<Result<JoinResponse, Status>>, Status> {
         let first = timeout(HELLO, requests.next())
@@ -127,16 +141,18 @@ impl Registry {
             })) => hello,
             Some(Err(status)) => return Err(status),
             _ => {
+                self.metrics.refused("hello");
                 return Err(Status::invalid_argument(
                     "the first request has to be a hello",
                 ));
             }
         };
-        let (node, queue) = self.admit(&hello)?;
-        let span = info_span!("member", %node, name = hello.name);
+        self.check_certificate(peer.as_ref(), &hello)?;
+        let (seat, queue) = self.admit(&hello).await?;
+        let span = info_span!("member", node = %seat.node, name = hello.name);
         let registry = Arc::clone(&self);
         self.tasks
-            .spawn(async move { registry.attend(node, requests).await }.instrument(span));
+            .spawn(async move { registry.attend(seat, requests).await }.instrument(span));
         Ok(ReceiverStream::new(queue))
     }
 
@@ -151,82 +167,179 @@ impl Registry {
         })
     }
 
-    fn admit(
+    /// Who of a role carries least, for a member of the group.
+    pub fn least_loaded(&self, request: &LeastLoadedRequest) -> Result<NodeId, Status> {
+        let node = self.links.authenticate(&request.token).ok_or_else(|| {
+            self.metrics.refused("token");
+            Status::unauthenticated("the token is not one of this group's")
+        })?;
+        let role = match request.role() {
+            Role::Unspecified => {
+                return Err(Status::invalid_argument(
+                    "the request says no role that this master knows",
+                ));
+            }
+            role => role,
+        };
+        let mut state = self.lock();
+        if !state.directory.contains(node) {
+            return Err(Status::failed_precondition(format!(
+                "node {node} is not in the directory: join first"
+            )));
+        }
+        if state.directory.is_rebuilding() {
+            return Err(Status::unavailable(JoinRefusal::Rebuilding.to_string()));
+        }
+        state
+            .directory
+            .least_loaded(role)
+            .ok_or_else(|| Status::not_found(format!("no {} is ready", role_name(role))))
+    }
+
+    /// How many nodes are in the directory, live and suspect, besides the
+    /// master itself.
+    pub fn members(&self) -> usize {
+        self.lock().directory.members()
+    }
+
+    fn tick(&self) {
+        let mut state = self.lock();
+        let was_rebuilding = state.directory.is_rebuilding();
+        let deltas = state.directory.tick(Instant::now());
+        self.publish(&mut state, deltas, "its lease ran out");
+        self.catch_up(&mut state, None);
+        if was_rebuilding && !state.directory.is_rebuilding() {
+            info!(members = state.directory.members(), "directory rebuilt");
+            self.rebuilt.notify_waiters();
+        }
+    }
+
+    /// Lets a node in; while the directory is being rebuilt a newcomer waits.
+    async fn admit(&self, hello: &Hello) -> Result<(Seat, Responses), Status> {
+        self.check(&hello.secret)?;
+        let claim = self.claim(hello)?;
+        loop {
+            let rebuilt = self.rebuilt.notified();
+            match self.let_in(hello, claim)? {
+                Some(member) => return Ok(member),
+                None => self.stop.run_until_cancelled(rebuilt).await,
+            };
+        }
+    }
+
+    /// The membership that the node holds, if its token proves that there was
+    /// one.
+    fn claim(&self, hello: &Hello) -> Result<Option<Claim>, Status> {
+        let Some(held) = &hello.held else {
+            return Ok(None);
+        };
+        let node = NodeId::from_u64(held.node_id);
+        if self.links.authenticate(&held.token) != Some(node) {
+            self.metrics.refused("held_token");
+            warn!(name = hello.name, claimed = %node, "node refused: its token is not of the node that it claims to be");
+            return Err(Status::invalid_argument(format!(
+                "the held token is not this group's token of node {node}"
+            )));
+        }
+        Ok(Some(Claim {
+            node,
+            epoch: held.epoch,
+            revision: held.revision,
+        }))
+    }
+
+    /// `None` while the node has to wait.
+    fn let_in(
         &self,
         hello: &Hello,
-    ) -> Result<(NodeId, mpsc::Receiver<Result<JoinResponse, Status>>), Status> {
-        self.check(&hello.secret)?;
+        claim: Option<Claim>,
+    ) -> Result<Option<(Seat, Responses)>, Status> {
+        let mut state = self.lock();
+        // Under the lock, so that no member comes in behind the last of them.
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("the master is shutting down"));
         }
-        let mut state = self.lock();
-        let (node, deltas) = state
-            .directory
-            .join(hello, Instant::now())
-            .map_err(|refusal| {
-                warn!(name = hello.name, reason = %refusal, "node refused");
-                match &refusal {
-                    JoinRefusal::NameTaken { .. } => Status::already_exists(refusal.to_string()),
-                    _ => Status::invalid_argument(refusal.to_string()),
-                }
-            })?;
-        self.publish(&mut state, deltas, "another incarnation took its name");
+        let joined = match state.directory.join(hello, claim, Instant::now()) {
+            Ok(joined) => joined,
+            Err(JoinRefusal::Rebuilding) => return Ok(None),
+            Err(refusal) => return Err(self.refuse(hello, &refusal)),
+        };
+        let Joined {
+            node,
+            stream,
+            deltas,
+        } = joined;
+        self.publish(&mut state, deltas, "another node took its name");
         self.links.expect(node);
         let (queue_tx, queue_rx) = mpsc::channel(QUEUE);
+        let ended = self.stop.child_token();
+        let mut subscriber = Subscriber::new(queue_tx, stream, ended.clone());
         let welcome = Response::Welcome(Welcome {
             node_id: node.as_u64(),
             epoch: self.config.epoch,
             token: self.links.token(node).into(),
             lease_ms: u32::try_from(self.config.lease.as_millis()).unwrap_or(u32::MAX),
         });
-        let snapshot = Response::Snapshot(state.directory.snapshot());
-        for response in [welcome, snapshot] {
-            // A queue that was made a moment ago has room for both.
-            let _ = queue_tx.try_send(Ok(respond(response)));
-        }
-        let subscriber = Subscriber {
-            queue: queue_tx,
-            lagging: false,
-        };
+        self.metrics.sent(subscriber.welcome(respond(welcome)));
+        // An older stream of the node ends with its subscriber.
         state.subscribers.insert(node, subscriber);
-        info!(%node, name = hello.name, build = hello.build, "node joined");
-        Ok((node, queue_rx))
+        self.catch_up(&mut state, Some(node));
+        let held = claim.is_some_and(|claim| claim.node == node);
+        info!(%node, name = hello.name, build = hello.build, held, "node joined");
+        let seat = Seat {
+            node,
+            stream,
+            ended,
+        };
+        Ok(Some((seat, queue_rx)))
+    }
+
+    fn refuse(&self, hello: &Hello, refusal: &JoinRefusal) -> Status {
+        self.metrics.refused(refusal.reason());
+        warn!(name = hello.name, reason = %refusal, "node refused");
+        match refusal {
+            JoinRefusal::NameTaken { .. } | JoinRefusal::Superseded { .. } => {
+                Status::already_exists(refusal.to_string())
+            }
+            _ => Status::invalid_argument(refusal.to_string()),
+        }
     }
 
     /// Takes what a member says until it leaves, its stream ends, or it is gone.
     async fn attend(
         &self,
-        node: NodeId,
+        seat: Seat,
         mut requests: impl Stream<Item = Result<JoinRequest, Status>> + Unpin,
     ) {
-        while let Some(Some(Ok(message))) = self.stop.run_until_cancelled(requests.next()).await {
+        while let Some(Some(Ok(message))) = seat.ended.run_until_cancelled(requests.next()).await {
             let mut state = self.lock();
+            if !state.is_seated(&seat) {
+                return;
+            }
             match message.request {
                 Some(Request::Report(report)) => {
-                    let delta = state.directory.report(node, report, Instant::now());
+                    let delta = state.directory.report(seat.node, report, Instant::now());
                     self.publish(&mut state, delta, "");
                 }
                 Some(Request::Resync(_)) => {
-                    if let Some(subscriber) = state.subscribers.get_mut(&node) {
-                        subscriber.lagging = true;
+                    if let Some(subscriber) = state.subscribers.get_mut(&seat.node) {
+                        subscriber.owe_snapshot();
                     }
-                    state.catch_up();
+                    self.catch_up(&mut state, Some(seat.node));
                 }
                 Some(Request::Leave(_)) => {
-                    let delta = state.directory.leave(node);
+                    let delta = state.directory.leave(seat.node);
                     self.publish(&mut state, delta, "it left");
+                    return;
                 }
                 // A second hello, or what a later version says: not for us.
                 Some(Request::Hello(_)) | None => {}
             }
-            if !state.directory.contains(node) {
-                return;
-            }
         }
         let mut state = self.lock();
-        state.subscribers.remove(&node);
-        if state.directory.contains(node) && !self.stop.is_cancelled() {
-            state.directory.disconnected(node);
+        if state.is_seated(&seat) && !self.stop.is_cancelled() {
+            state.subscribers.remove(&seat.node);
+            state.directory.disconnected(seat.node, seat.stream);
             warn!("node lost its stream, its lease runs");
         }
     }
@@ -248,19 +361,63 @@ impl Registry {
                 self.links.forget(node);
             }
             let response = respond(Response::Delta(delta));
-            for subscriber in state.subscribers.values_mut() {
-                subscriber.tell(&response);
-            }
+            let told = state
+                .subscribers
+                .values_mut()
+                .filter_map(|subscriber| subscriber.tell(&response).then_some(()));
+            self.metrics.sent(told.count() as u64);
+            self.metrics.members(state.directory.members());
         }
+    }
+
+    /// Gives the whole directory to those who are owed it and have room, as
+    /// soon as it is whole: to all, or to one alone.
+    fn catch_up(&self, state: &mut State, one: Option<NodeId>) {
+        let State {
+            directory,
+            subscribers,
+        } = state;
+        if directory.is_rebuilding() {
+            return;
+        }
+        let mut snapshot = None;
+        let mut give = |subscriber: &mut Subscriber| {
+            if subscriber.takes_snapshot() {
+                let response = snapshot
+                    .get_or_insert_with(|| respond(Response::Snapshot(directory.snapshot())));
+                self.metrics.sent(subscriber.catch_up(response.clone()));
+            }
+        };
+        match one {
+            Some(node) => subscribers.get_mut(&node).into_iter().for_each(give),
+            None => subscribers.values_mut().for_each(&mut give),
+        }
+    }
+
+    fn check_certificate(&self, peer: Option<&PeerNames>, hello: &Hello) -> Result<(), Status> {
+        let Some(peer) = peer else { return Ok(()) };
+        let name: Result<NodeName, _> = hello.name.parse();
+        if name.is_ok_and(|name| peer.include(&self.config.group, &name)) {
+            return Ok(());
+        }
+        self.metrics.refused("certificate");
+        warn!(name = hello.name, certificate = %peer, "node refused: its certificate is another's");
+        Err(Status::unauthenticated(format!(
+            "the certificate is for {peer} and not for {}: give each node its own",
+            hello.name
+        )))
     }
 
     fn check(&self, secret: &str) -> Result<(), Status> {
         let expected = self.config.secret.expose().as_bytes();
         match bool::from(expected.ct_eq(secret.as_bytes())) {
             true => Ok(()),
-            false => Err(Status::unauthenticated(
-                "the secret is not this group's: compare [security] secret in both topologies",
-            )),
+            false => {
+                self.metrics.refused("secret");
+                Err(Status::unauthenticated(
+                    "the secret is not this group's: compare [security] secret in both topologies",
+                ))
+            }
         }
     }
 
@@ -270,28 +427,21 @@ impl Registry {
 }
 
 impl State {
-    /// Gives the whole directory to those who missed something and have room
-    /// again.
-    fn catch_up(&mut self) {
-        let mut snapshot = None;
-        for subscriber in self.subscribers.values_mut().filter(|one| one.lagging) {
-            let response = snapshot
-                .get_or_insert_with(|| respond(Response::Snapshot(self.directory.snapshot())));
-            subscriber.lagging = subscriber.queue.try_send(Ok(response.clone())).is_err();
-        }
+    /// Whether this stream of the node is still the one that counts.
+    fn is_seated(&self, seat: &Seat) -> bool {
+        self.subscribers
+            .get(&seat.node)
+            .is_some_and(|subscriber| subscriber.stream() == seat.stream)
     }
 }
 
-impl Subscriber {
-    fn tell(&mut self, response: &JoinResponse) {
-        if !self.lagging {
-            self.lagging = self.queue.try_send(Ok(response.clone())).is_err();
-        }
-    }
-}
-
-fn respond(response: Response) -> JoinResponse {
-    JoinResponse {
-        response: Some(response),
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Unspecified => "node",
+        Role::Master => "master",
+        Role::Gate => "gate",
+        Role::Scene => "scene",
+        Role::Service => "service",
+        Role::Slave => "slave",
     }
 }

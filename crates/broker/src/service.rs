@@ -7,34 +7,51 @@ use futures_util::{Stream, StreamExt, future, stream};
 use protocol::{
     NodeId,
     link::{BatchStream, Link, LinkServer, MAX_BATCH_BYTES},
+    tls::PeerNames,
     token,
     v1::{
-        JoinRequest, JoinResponse, ListNodesRequest, ListNodesResponse,
+        JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
+        ListNodesResponse,
         registry_server::{Registry as RegistryRpc, RegistryServer},
     },
 };
 use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{Request, Response, Status, Streaming, service::Routes};
+use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    links::{Links, Outlet},
+    forward::LinkFault,
+    links::{Links, Outlet, StreamLink},
     registry::Registry,
+    watch::{Pulse, watch},
 };
 
 /// Both services of a broker that keeps the directory, ready for a server. The
-/// readers of links run in `tasks` and end with `stop`.
+/// readers of links, and the watch over them, run in `tasks` and end with
+/// `stop`.
 pub fn services(
     registry: Arc<Registry>,
     links: Arc<Links>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> Routes {
-    let link = LinkService { links, tasks, stop };
-    Routes::new(RegistryServer::new(RegistryService { registry }))
-        .add_service(LinkServer::new(link).max_decoding_message_size(MAX_BATCH_BYTES))
+    let registry = RegistryServer::new(RegistryService { registry })
+        .max_decoding_message_size(MAX_REQUEST_BYTES);
+    link_services(links, tasks, stop).add_service(registry)
 }
+
+/// The service of a broker that only routes. Its links are those of the nodes
+/// that it is told to expect.
+pub fn link_services(links: Arc<Links>, tasks: TaskTracker, stop: CancellationToken) -> Routes {
+    tasks.spawn(watch(Arc::clone(&links), stop.clone()));
+    let link = LinkService { links, tasks, stop };
+    Routes::new(LinkServer::new(link).max_decoding_message_size(MAX_BATCH_BYTES))
+}
+
+/// The most bytes of what a node says on its Join stream: a hello with as many
+/// methods as it may have.
+const MAX_REQUEST_BYTES: usize = 512 << 10;
 
 /// `Registry` of the protocol.
 pub struct RegistryService {
@@ -49,8 +66,9 @@ impl RegistryRpc for RegistryService {
         &self,
         request: Request<Streaming<JoinRequest>>,
     ) -> Result<Response<Self::JoinStream>, Status> {
+        let peer = request.extensions().get::<PeerNames>().cloned();
         let responses = Arc::clone(&self.registry)
-            .join(request.into_inner())
+            .join(peer, request.into_inner())
             .await?;
         Ok(Response::new(Box::pin(responses)))
     }
@@ -62,6 +80,16 @@ impl RegistryRpc for RegistryService {
         self.registry
             .list(&request.into_inner().secret)
             .map(Response::new)
+    }
+
+    async fn least_loaded(
+        &self,
+        request: Request<LeastLoadedRequest>,
+    ) -> Result<Response<LeastLoadedResponse>, Status> {
+        let node = self.registry.least_loaded(request.get_ref())?;
+        Ok(Response::new(LeastLoadedResponse {
+            node_id: node.as_u64(),
+        }))
     }
 }
 
@@ -80,10 +108,15 @@ impl Link for LinkService {
         &self,
         request: Request<Streaming<Bytes>>,
     ) -> Result<Response<BatchStream>, Status> {
-        let node = authenticated(&self.links, &request)?;
-        let outbox = self.links.open_stream(node).ok_or_else(|| {
-            Status::failed_precondition(format!("node {node} is not in the directory: join first"))
-        })?;
+        let node = self.links.admit(&token_of(&request))?;
+        let StreamLink {
+            outbox,
+            pulse,
+            ended,
+        } = self
+            .links
+            .open_stream(node, &self.stop)
+            .ok_or_else(|| self.links.unexpected(node))?;
         let (fault_tx, mut fault_rx) = oneshot::channel();
         let batches = outbox.stream().map(Ok);
         // The fault is there before the outbox closes because of it. A link that
@@ -94,7 +127,8 @@ impl Link for LinkService {
             node,
             links: Arc::clone(&self.links),
             outlet: Outlet::Stream(outbox),
-            stop: self.stop.clone(),
+            pulse,
+            ended,
         };
         let span = info_span!("link", %node);
         self.tasks
@@ -108,35 +142,45 @@ struct Reader {
     node: NodeId,
     links: Arc<Links>,
     outlet: Outlet,
-    stop: CancellationToken,
+    pulse: Arc<Pulse>,
+    ended: CancellationToken,
 }
 
 impl Reader {
     async fn run(self, mut batches: Streaming<Bytes>, fault_tx: oneshot::Sender<Status>) {
-        loop {
-            let batch = match self.stop.run_until_cancelled(batches.message()).await {
-                Some(Ok(Some(batch))) => batch,
-                Some(Ok(None)) | None => break,
-                Some(Err(status)) => {
-                    debug!(%status, "link broke");
-                    break;
-                }
-            };
-            if let Err(fault) = self.links.forward_batch(self.node, &batch) {
-                warn!(%fault, "link closed");
-                let _ = fault_tx.send(Status::invalid_argument(fault.to_string()));
-                break;
-            }
+        if let Err(fault) = self.read(&mut batches).await {
+            self.links.metrics.link_fault(fault.reason());
+            warn!(%fault, "link closed");
+            let _ = fault_tx.send(Status::invalid_argument(fault.to_string()));
         }
         self.links.closed(self.node, &self.outlet);
     }
+
+    async fn read(&self, batches: &mut Streaming<Bytes>) -> Result<(), LinkFault> {
+        loop {
+            let batch = match self.ended.run_until_cancelled(batches.message()).await {
+                Some(Ok(Some(batch))) => batch,
+                Some(Ok(None)) | None => return Ok(()),
+                // What the limit on messages answers.
+                Some(Err(status)) if status.code() == Code::OutOfRange => {
+                    return Err(LinkFault::BatchTooLarge { node: self.node });
+                }
+                Some(Err(status)) => {
+                    debug!(%status, "link broke");
+                    return Ok(());
+                }
+            };
+            self.pulse.beat();
+            self.links.forward_batch(self.node, &batch)?;
+        }
+    }
 }
 
-fn authenticated(links: &Links, request: &Request<Streaming<Bytes>>) -> Result<NodeId, Status> {
+/// The token of the request; empty where there is none.
+fn token_of(request: &Request<Streaming<Bytes>>) -> Bytes {
     request
         .metadata()
         .get_bin(token::METADATA)
         .and_then(|value| value.to_bytes().ok())
-        .and_then(|token| links.authenticate(&token))
-        .ok_or_else(|| Status::unauthenticated("the link's token is not one of this group's"))
+        .unwrap_or_default()
 }

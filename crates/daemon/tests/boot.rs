@@ -80,3 +80,55 @@ async fn an_address_in_use_is_named_with_what_to_change() {
     );
     assert!(log.contains("change gates.gate@0.tcp in "), "{log}");
 }
+
+#[tokio::test]
+async fn a_node_without_its_own_certificate_is_told_where_it_is_looked_for() {
+    let security = r#"
+        [security]
+        authority = "authority.pem"
+        certificate = "{name}.pem"
+        key = "authority.pem"
+    "#;
+    let idle = Idle::new(security).args(&["--name", "gate@1"]);
+    let folder = idle.folder.path().to_owned();
+    let certificate = self_signed(&["1.gate.GroupA"]);
+    std::fs::write(folder.join("authority.pem"), certificate.0).unwrap();
+    let (code, log) = idle.run().await;
+    assert_eq!(code, 78, "{log}");
+    let path = folder.join("gate@1.pem");
+    assert!(log.contains("gate@1 has no TLS: "), "{log}");
+    assert!(log.contains(&path.display().to_string()), "{log}");
+    assert!(log.contains("see [security] in "), "{log}");
+}
+
+#[tokio::test]
+async fn a_node_with_the_certificate_of_another_is_refused() {
+    let security = r#"
+        [security]
+        authority = "authority.pem"
+        certificate = "authority.pem"
+        key = "{name}.key"
+    "#;
+    let start = |name: &'static str| async move {
+        let idle = Idle::new(security).args(&["--name", name]);
+        let folder = idle.folder.path().to_owned();
+        let (certificate, key) = self_signed(&["1.gate.GroupA"]);
+        std::fs::write(folder.join("authority.pem"), certificate).unwrap();
+        std::fs::write(folder.join(format!("{name}.key")), key).unwrap();
+        idle
+    };
+    let (code, log) = start("gate@0").await.run().await;
+    assert_eq!(code, 78, "{log}");
+    assert!(log.contains("gate@0 has no TLS: "), "{log}");
+    assert!(log.contains("0.gate.GroupA"), "{log}");
+
+    let mut running = start("gate@1").await.start();
+    running.logs("ready").await;
+}
+
+/// A certificate with these names that is its own authority, and its key.
+fn self_signed(names: &[&str]) -> (String, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}

@@ -2,11 +2,13 @@
 //!
 //! A state machine without I/O. Whoever ends a call takes its waiter out of the
 //! table, so that nobody else can end it again: that is the whole of "exactly
-//! once", and every way to an end goes through here.
+//! once", and every way to an end goes through here. Deadlines are looked at
+//! together, now and then: a timer for each call would cost as much as the call.
 
 use std::collections::HashMap;
 
 use protocol::NodeId;
+use tokio::time::Instant;
 
 /// Names a call at its caller. Never used twice in the life of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +19,14 @@ pub struct CallId(pub u64);
 pub struct Calls<W> {
     next: u64,
     pending: HashMap<CallId, Pending<W>>,
+    /// No call ends before then.
+    earliest: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Pending<W> {
     destination: NodeId,
+    deadline: Instant,
     waiter: W,
 }
 
@@ -30,23 +35,43 @@ impl<W> Default for Calls<W> {
         Calls {
             next: 1,
             pending: HashMap::new(),
+            earliest: None,
         }
     }
 }
 
 impl<W> Calls<W> {
-    /// A call to `destination` begins.
-    pub fn begin(&mut self, destination: NodeId, waiter: W) -> CallId {
+    /// A call to `destination` begins. It ends at `deadline` if nothing else
+    /// ends it.
+    pub fn begin(&mut self, destination: NodeId, deadline: Instant, waiter: W) -> CallId {
         let id = CallId(self.next);
         self.next += 1;
         self.pending.insert(
             id,
             Pending {
                 destination,
+                deadline,
                 waiter,
             },
         );
+        if self.earliest.is_none_or(|earliest| deadline < earliest) {
+            self.earliest = Some(deadline);
+        }
         id
+    }
+
+    /// Looks at the time: the waiters of every call whose deadline has passed.
+    pub fn expired(&mut self, now: Instant) -> Vec<W> {
+        if self.earliest.is_none_or(|earliest| now < earliest) {
+            return Vec::new();
+        }
+        let expired = self
+            .pending
+            .extract_if(|_, pending| pending.deadline <= now)
+            .map(|(_, pending)| pending.waiter)
+            .collect();
+        self.earliest = self.pending.values().map(|pending| pending.deadline).min();
+        expired
     }
 
     /// An answer has come from `source`: the waiter to give it to, unless the
@@ -94,6 +119,8 @@ impl<W> Calls<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -108,7 +135,8 @@ mod tests {
         Begin(u8),
         Answer { call: u8, source: u8 },
         BrokerAnswer { call: u8 },
-        Deadline { call: u8 },
+        GivenUp { call: u8 },
+        Wait(u8),
         Gone(u8),
         Lost,
     }
@@ -118,7 +146,8 @@ mod tests {
             4 => (0..4u8).prop_map(Step::Begin),
             4 => (0..40u8, 0..4u8).prop_map(|(call, source)| Step::Answer { call, source }),
             1 => (0..40u8).prop_map(|call| Step::BrokerAnswer { call }),
-            2 => (0..40u8).prop_map(|call| Step::Deadline { call }),
+            2 => (0..40u8).prop_map(|call| Step::GivenUp { call }),
+            1 => (0..40u8).prop_map(Step::Wait),
             1 => (0..4u8).prop_map(Step::Gone),
             1 => Just(Step::Lost),
         ];
@@ -131,11 +160,16 @@ mod tests {
             let mut calls = Calls::default();
             let mut begun: Vec<(CallId, NodeId)> = Vec::new();
             let mut ended: Vec<usize> = Vec::new();
+            let mut now = Instant::now();
+            let mut deadlines: Vec<Instant> = Vec::new();
             for step in steps.into_iter().chain([Step::Lost]) {
                 let call = |index: u8| CallId(u64::from(index) + 1);
                 match step {
                     Step::Begin(to) => {
-                        let id = calls.begin(node(to), begun.len());
+                        // Deadlines in no order: 7, 14, 21, 5, 12, ... ms.
+                        let wait = (begun.len() as u64 * 7 + 7) % 23;
+                        deadlines.push(now + Duration::from_millis(wait));
+                        let id = calls.begin(node(to), now + Duration::from_millis(wait), begun.len());
                         prop_assert!(begun.iter().all(|(other, _)| *other != id));
                         begun.push((id, node(to)));
                     }
@@ -149,7 +183,19 @@ mod tests {
                     Step::BrokerAnswer { call: index } => {
                         ended.extend(calls.answered(call(index), NodeId::BROKER));
                     }
-                    Step::Deadline { call: index } => ended.extend(calls.end(call(index))),
+                    Step::GivenUp { call: index } => ended.extend(calls.end(call(index))),
+                    Step::Wait(ms) => {
+                        now += Duration::from_millis(ms.into());
+                        let expired = calls.expired(now);
+                        for waiter in &expired {
+                            prop_assert!(deadlines[*waiter] <= now, "ended early");
+                        }
+                        ended.extend(expired);
+                        let late = (0..begun.len())
+                            .filter(|waiter| deadlines[*waiter] <= now)
+                            .all(|waiter| ended.contains(&waiter));
+                        prop_assert!(late, "a call outlived its deadline");
+                    }
                     Step::Gone(who) => {
                         ended.extend(calls.gone(node(who)));
                         let left = (0..begun.len())

@@ -1,36 +1,47 @@
 //! From an envelope that arrived to the handler or the waiter that it is for.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use metrics::counter;
+use prost::Message as _;
 use protocol::{
     CallError, Envelope, ErrorKind, NodeId, batch,
-    envelope::{EnvelopeKind, MAX_BODY_BYTES},
+    envelope::{EnvelopeKind, MAX_BODY_BYTES, MAX_METHOD_BYTES},
+    v1::Refusal,
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error};
 
 use crate::{
     calls::CallId,
+    channel::Broker,
     link::Arrived,
-    node::Shared,
+    node::{RequestPlace, Shared},
+    pairs::Slot,
     services::{Answer, Message, Request},
 };
 
-/// Handles all that has arrived, in order.
-pub(crate) fn dispatch_all(shared: &Arc<Shared>, arrived: Arrived) {
+/// Handles all that has arrived on the link of `broker`, in order.
+pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrived) {
+    // Neighbours are often of one source.
+    let mut last: Option<(NodeId, Arc<Slot>)> = None;
     match arrived {
         Arrived::Envelopes(envelopes) => {
             for envelope in envelopes {
-                dispatch(shared, envelope);
+                dispatch(shared, broker, envelope, &mut last);
             }
         }
         Arrived::Batch(batch) => {
             for envelope in batch::envelopes(&batch) {
                 match envelope {
-                    Ok(envelope) => dispatch(shared, envelope),
+                    Ok(envelope) => dispatch(shared, broker, envelope, &mut last),
                     Err(reason) => {
                         debug!(%reason, "envelope dropped");
                         dropped("malformed");
@@ -41,58 +52,135 @@ pub(crate) fn dispatch_all(shared: &Arc<Shared>, arrived: Arrived) {
     }
 }
 
-fn dispatch(shared: &Arc<Shared>, envelope: Envelope) {
-    if shared.is_gone(envelope.source) {
+fn dispatch(
+    shared: &Arc<Shared>,
+    broker: Broker,
+    envelope: Envelope,
+    last: &mut Option<(NodeId, Arc<Slot>)>,
+) {
+    let source = envelope.source;
+    if source == NodeId::BROKER {
+        return hear_broker(shared, broker, &envelope);
+    }
+    let known = matches!(last, Some((node, _)) if *node == source);
+    if !known {
+        *last = shared.slot_of_source(source).map(|slot| (source, slot));
+    }
+    let Some((_, slot)) = last else {
         return dropped("source_gone");
+    };
+    if !shared.pairs.arrived(slot, &envelope) {
+        return;
     }
     match envelope.kind {
         EnvelopeKind::Notify | EnvelopeKind::Control => {
             let message = Message {
-                source: envelope.source,
+                source,
                 body: envelope.body,
             };
             if !shared.services.deliver(envelope.method.as_str(), message) {
-                debug!(source = %envelope.source, method = ?envelope.method, "nobody handles the message");
+                debug!(%source, "nobody handles the message");
                 dropped("unimplemented");
             }
         }
-        EnvelopeKind::Request => answer(shared, &envelope),
+        EnvelopeKind::Request => answer(shared, slot, &envelope),
         EnvelopeKind::Response => {
-            shared.answered(CallId(envelope.call_id), envelope.source, Ok(envelope.body));
+            shared.answered(CallId(envelope.call_id), source, Ok(envelope.body));
         }
         EnvelopeKind::Error => {
-            let error = unroutable(CallError::decode(&envelope.body));
-            shared.answered(CallId(envelope.call_id), envelope.source, Err(error));
+            let error = CallError::decode(&envelope.body);
+            shared.answered(CallId(envelope.call_id), source, Err(error));
         }
-        EnvelopeKind::Ack | EnvelopeKind::Unspecified => {}
+        // An acknowledgement has been read with the head; the rest is no
+        // node's to say.
+        EnvelopeKind::Ack
+        | EnvelopeKind::Ping
+        | EnvelopeKind::Pong
+        | EnvelopeKind::Refused
+        | EnvelopeKind::Unspecified => {}
     }
 }
 
-/// Begins the handler of a request, in a task of its own, or answers why not.
-fn answer(shared: &Arc<Shared>, envelope: &Envelope) {
+/// What a broker says itself.
+fn hear_broker(shared: &Arc<Shared>, broker: Broker, envelope: &Envelope) {
+    match envelope.kind {
+        EnvelopeKind::Refused => match Refusal::decode(envelope.body.clone()) {
+            Ok(refusal) => shared.pairs.refused(broker, &refusal, Instant::now()),
+            Err(_) => dropped("malformed"),
+        },
+        // Everything that this node sends has a number and is refused by it.
+        _ => debug!(kind = ?envelope.kind, "a broker's word passed over"),
+    }
+}
+
+/// Begins the handler of a request, or answers why not.
+fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
+    let call_id = envelope.call_id;
+    let name = &shared.config.name;
+    let refuse = |kind, message| {
+        shared.respond(
+            slot,
+            envelope.source,
+            call_id,
+            Err(CallError::new(kind, message)),
+        );
+    };
+    let method = envelope.method.as_str();
+    if method.len() > MAX_METHOD_BYTES {
+        dropped("method_too_long");
+        let message = format!(
+            "a method's name of {} bytes, at most {MAX_METHOD_BYTES} are allowed",
+            method.len()
+        );
+        return refuse(ErrorKind::TooLarge, message);
+    }
+    let Some(place) = RequestPlace::take(shared) else {
+        let message = format!("{name} has as many requests as it may have");
+        return refuse(ErrorKind::Overloaded, message);
+    };
     let wait = match envelope.deadline_ms {
         0 => shared.config.call_timeout,
         ms => Duration::from_millis(ms.into()),
     };
     let deadline = Instant::now() + wait;
-    let (caller, call_id, method) = (envelope.source, envelope.call_id, envelope.method.clone());
-    let refuse = |kind, message| {
-        shared.respond(caller, call_id, Err(CallError::new(kind, message)));
-    };
-    let Ok(place) = Arc::clone(&shared.request_places).try_acquire_owned() else {
-        let message = format!("{} has as many requests as it may have", shared.config.name);
-        return refuse(ErrorKind::Overloaded, message);
-    };
     let request = Request {
-        source: caller,
+        source: envelope.source,
         body: envelope.body.clone(),
         deadline,
     };
-    let Some(handler) = shared.services.answer(method.as_str(), request) else {
-        let message = format!("{} has no method {}", shared.config.name, method.as_str());
-        return refuse(ErrorKind::Unimplemented, message);
+    let Some(mut handler) = shared.services.answer(method, request) else {
+        return refuse(
+            ErrorKind::Unimplemented,
+            format!("{name} has no method {method}"),
+        );
     };
-    let shared = Arc::clone(shared);
+    // Most handlers are done at once, and a task for each would cost more than
+    // they do. A handler that is not has seen a waker that wakes nobody; the
+    // task that goes on with it polls it again first.
+    let mut context = Context::from_waker(Waker::noop());
+    let polled = std::panic::catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut context)));
+    let outcome = match polled {
+        Ok(Poll::Ready(outcome)) => checked(outcome),
+        Err(_) => Err(panicked()),
+        Ok(Poll::Pending) => {
+            go_on(shared, slot, envelope, handler, deadline, place);
+            return;
+        }
+    };
+    shared.respond(slot, envelope.source, call_id, outcome);
+}
+
+/// Goes on with a handler in a task of its own.
+fn go_on(
+    shared: &Arc<Shared>,
+    slot: &Arc<Slot>,
+    envelope: &Envelope,
+    handler: Answer,
+    deadline: Instant,
+    place: RequestPlace,
+) {
+    let (shared, slot) = (Arc::clone(shared), Arc::clone(slot));
+    let (caller, call_id, method) = (envelope.source, envelope.call_id, envelope.method.clone());
     shared.tasks.clone().spawn(async move {
         // A node that leaves ends its handlers with it: its callers hear of its
         // end before any answer could reach them.
@@ -106,7 +194,7 @@ fn answer(shared: &Arc<Shared>, envelope: &Envelope) {
         if let Err(error) = &outcome {
             debug!(%caller, method = method.as_str(), %error, "request failed");
         }
-        shared.respond(caller, call_id, outcome);
+        shared.respond(&slot, caller, call_id, outcome);
         drop(place);
     });
 }
@@ -115,20 +203,24 @@ fn answer(shared: &Arc<Shared>, envelope: &Envelope) {
 /// is the handler's own error and nobody else's.
 async fn outcome(handler: Answer, deadline: Instant) -> Result<Bytes, CallError> {
     let guarded = AssertUnwindSafe(handler).catch_unwind();
-    let body = match timeout_at(deadline, guarded).await {
-        Ok(Ok(outcome)) => outcome?,
-        Ok(Err(_)) => {
-            error!("request handler panicked");
-            return Err(CallError::new(ErrorKind::Handler, "the handler panicked"));
-        }
-        Err(_) => {
-            return Err(CallError::new(
-                ErrorKind::DeadlineExceeded,
-                "the handler did not end in time",
-            ));
-        }
-    };
+    match timeout_at(deadline, guarded).await {
+        Ok(Ok(outcome)) => checked(outcome),
+        Ok(Err(_)) => Err(panicked()),
+        Err(_) => Err(CallError::new(
+            ErrorKind::DeadlineExceeded,
+            "the handler did not end in time",
+        )),
+    }
+}
+
+fn checked(outcome: Result<Bytes, CallError>) -> Result<Bytes, CallError> {
+    let body = outcome?;
     check_size(&body).map(|()| body)
+}
+
+fn panicked() -> CallError {
+    error!("request handler panicked");
+    CallError::new(ErrorKind::Handler, "the handler panicked")
 }
 
 /// Whether a body fits an envelope.
@@ -139,14 +231,6 @@ pub(crate) fn check_size(body: &Bytes) -> Result<(), CallError> {
             ErrorKind::TooLarge,
             format!("a body of {length} bytes, at most {MAX_BODY_BYTES} are allowed"),
         )),
-    }
-}
-
-/// To a caller a destination that no broker can reach is simply unavailable.
-fn unroutable(error: CallError) -> CallError {
-    match error.kind {
-        ErrorKind::NoRoute => CallError::new(ErrorKind::Unavailable, error.message),
-        _ => error,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The node runtime: what a process needs to be a member of a group.
 //!
-//! A [`Node`] joins the group, keeps a replica of its directory and one link to
-//! its broker, calls other nodes by id, and answers what its [`Services`] offer.
-//! It needs no looking after: when it loses the group it says so
-//! ([`NodeEvent::Lost`]), ends what was pending and joins again as a new node.
+//! A [`Node`] joins the group, keeps a replica of its directory and a link to
+//! each of its brokers, calls other nodes by id, and answers what its
+//! [`Services`] offer. It needs no looking after: brokers may come and go, the
+//! master may be away, and nobody above the [`channel`] can tell. Only when its
+//! lease has run out it says so ([`NodeEvent::Lost`]), ends what was pending and
+//! joins again as a new node.
 //!
 //! ```no_run
 //! # use ffrpc::{Node, NodeConfig, Services, Uplink};
@@ -15,8 +17,8 @@
 //!     uplink: Uplink::Remote("127.0.0.1:10241".parse()?),
 //!     ..NodeConfig::default()
 //! };
-//! let services = Services::new().request("echo", |request| async move { Ok(request.body) });
-//! let node = Node::spawn(config, services);
+//! let services = Services::new().serve("echo", |request| async move { Ok(request.body) });
+//! let node = Node::join(config, services);
 //! node.ready().await;
 //! # Ok(())
 //! # }
@@ -29,20 +31,30 @@
 //!   none of them after [`NodeEvent::Removed`] has said that the source is gone.
 //! - Everything that is queued is bounded; see [`NodeConfig`].
 //!
-//! What it does not do: it does not resend. A node that loses its link loses
-//! what was under way on it, and is a new node when it is back.
+//! - Between two living nodes nothing is lost, repeated or reordered.
+//!
+//! What it does not do: what was on its way to a node that goes, goes with it.
 
 mod calls;
+pub mod channel;
 mod config;
+mod connect;
 mod dispatch;
+mod driver;
 mod link;
 mod membership;
 mod node;
+mod pairs;
 mod replica;
 mod services;
 
 pub use calls::{CallId, Calls};
-pub use config::{NodeConfig, Uplink};
+pub use config::{Credentials, Encryption, NodeConfig, Uplink};
 pub use node::Node;
 pub use replica::{Gap, NodeRecord, Replica, ReplicaChange};
 pub use services::{Message, NodeEvent, Request, Services};
+
+/// The name of every group's master.
+pub(crate) fn master() -> protocol::NodeName {
+    "master@0".parse().expect("the literal is a name")
+}

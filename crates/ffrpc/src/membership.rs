@@ -1,313 +1,197 @@
-//! The task of a node: it joins, follows the directory, reads the link, and
-//! joins again when the group is lost.
-//!
-//! One task does all of it in turn. So what the directory says and what the
-//! link brings are handled one after the other: a handler that has been told
-//! that a node is gone never sees another message of it.
+//! The node's Join stream: opened, read, and opened again with what it held.
 
-use std::{
-    ops::ControlFlow,
-    sync::{Arc, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
-use futures_util::{StreamExt, stream::BoxStream};
-use protocol::{
-    NodeId,
-    v1::{
-        Hello, JoinRequest, JoinResponse, Leave, Report, Resync, join_request::Request,
-        join_response::Response, registry_client::RegistryClient,
-    },
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
+use protocol::v1::{
+    Held, Hello, JoinRequest, JoinResponse, join_request::Request, registry_client::RegistryClient,
 };
 use rand::RngExt;
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
-use tracing::{Instrument, debug, info, info_span, warn};
+use tonic::{Status, transport::Channel};
 
 use crate::{
-    config::Uplink,
-    dispatch,
-    link::{LinkReceiver, LinkSender, open_remote},
-    node::{Linked, Shared},
-    replica::ReplicaChange,
-    services::NodeEvent,
+    config::{NodeConfig, Uplink},
+    connect::Connector,
 };
 
-/// How often a node reports, which renews its lease; more often where a lease
-/// is short, so that a late report or two cost nobody the lease.
-const REPORT: Duration = Duration::from_secs(1);
-const REPORTS_PER_LEASE: u32 = 4;
-/// A master that gives no lease worth the name is not reported to all the time.
-const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
-/// How long any one step of joining may take.
+/// How long one step of reaching the master may take.
 const STEP: Duration = Duration::from_secs(5);
-/// How long a node that leaves waits for its link to run dry.
-const FLUSH: Duration = Duration::from_secs(1);
+/// How long a master may keep a node waiting at the door. One that rebuilds its
+/// directory lets newcomers in after a lease.
+const ADMISSION: Duration = Duration::from_secs(60);
 /// The first and the longest pause between two attempts to join.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// HTTP/2's own probe of a connection on which nothing moves.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
-/// Fewer, larger frames from the broker, as it takes them itself. With bodies of
-/// 1 KiB that saved it between nothing and a quarter of its CPU.
-const MAX_FRAME_BYTES: u32 = 256 << 10;
+/// Requests that may wait for the stream.
+const QUEUE: usize = 16;
 
-/// A Join stream and its link, open.
-struct Member {
-    id: NodeId,
-    lease: Duration,
+/// How the node stands with the master.
+pub(crate) struct Membership {
+    config: NodeConfig,
+    connector: Connector,
+    methods: Vec<String>,
+    /// Names the process to the master for as long as it has one NodeId.
+    incarnation: u64,
+    state: State,
+    pause: Duration,
+}
+
+enum State {
+    Joining(BoxFuture<'static, Result<Joined, Status>>),
+    Joined(Joined),
+}
+
+/// A Join stream that is open.
+struct Joined {
     requests: mpsc::Sender<JoinRequest>,
     responses: BoxStream<'static, Result<JoinResponse, Status>>,
-    sender: LinkSender,
-    receiver: LinkReceiver,
+    /// The same connection, for what is asked beside the stream.
+    registry: Option<RegistryClient<Channel>>,
 }
 
-/// Joins, and joins again, until the node is told to leave.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    let span = info_span!("node", name = %shared.config.name);
-    let stop = shared.stop.clone();
-    async {
-        let mut pause = PAUSES.0;
-        loop {
-            match stop.run_until_cancelled(join(&shared)).await {
-                None => return,
-                Some(Err(status)) => refused(&shared, &status),
-                Some(Ok(member)) => {
-                    pause = PAUSES.0;
-                    let flow = live(&shared, member).await;
-                    shared.set_lost();
-                    shared.services.tell(NodeEvent::Lost);
-                    match flow {
-                        ControlFlow::Break(()) => return,
-                        ControlFlow::Continue(status) => {
-                            warn!(reason = status.message(), "group lost");
-                        }
-                    }
-                }
-            }
-            // Jitter, so that a thousand nodes do not come back as one.
-            let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.0));
-            if stop.run_until_cancelled(sleep(jittered)).await.is_none() {
-                return;
-            }
-            pause = (pause * 2).min(PAUSES.1);
-        }
+/// What the master says, or that it says nothing more.
+pub(crate) enum Word {
+    /// The stream is open; the welcome follows.
+    Open(Option<RegistryClient<Channel>>),
+    Says(JoinResponse),
+    /// The stream has ended or could not be opened: [`Membership::rejoin`].
+    Broken(Status),
+}
+
+impl Membership {
+    pub(crate) fn new(config: &NodeConfig, connector: Connector, methods: Vec<String>) -> Self {
+        let mut membership = Membership {
+            config: config.clone(),
+            connector,
+            methods,
+            incarnation: rand::random(),
+            state: State::Joining(futures_util::future::pending().boxed()),
+            pause: PAUSES.0,
+        };
+        membership.state = membership.joining(None, Duration::ZERO);
+        membership
     }
-    .instrument(span)
-    .await;
-}
 
-/// Joins once: Join stream, welcome, link.
-async fn join(shared: &Arc<Shared>) -> Result<Member, Status> {
-    let config = &shared.config;
-    let (requests_tx, requests_rx) = mpsc::channel(16);
-    let hello = Hello {
-        name: config.name.to_string(),
-        role: config.role.into(),
-        incarnation: rand::random(),
-        address: String::new(),
-        methods: shared.services.methods(),
-        secret: config.secret.expose().to_owned(),
-        build: config.build.clone(),
-    };
-    // A queue that was made a moment ago has room.
-    let _ = requests_tx.try_send(request(Request::Hello(hello)));
-
-    let (mut responses, channel) = match &config.uplink {
-        Uplink::Local(broker) => (broker.join(requests_rx), None),
-        Uplink::Remote(address) => {
-            let channel = connect(&format!("http://{address}")).await?;
-            let responses =
-                step(RegistryClient::new(channel.clone()).join(ReceiverStream::new(requests_rx)))
-                    .await?
-                    .into_inner();
-            (responses.boxed(), Some(channel))
-        }
-    };
-    let Some(Response::Welcome(welcome)) = step(next(&mut responses)).await?.response else {
-        return Err(Status::internal("the master's first word was no welcome"));
-    };
-    let (sender, receiver) = match (&config.uplink, channel) {
-        (_, Some(channel)) => {
-            step(open_remote(channel, welcome.token, config.outbox_bytes)).await?
-        }
-        (Uplink::Local(broker), None) => {
-            let link = broker.open(&welcome.token)?;
-            (
-                LinkSender::Memory(link.sink),
-                LinkReceiver::Memory(link.queue),
-            )
-        }
-        (Uplink::Remote(_), None) => return Err(Status::internal("no channel to the master")),
-    };
-    Ok(Member {
-        id: NodeId::from_u64(welcome.node_id),
-        lease: Duration::from_millis(welcome.lease_ms.into()),
-        requests: requests_tx,
-        responses,
-        sender,
-        receiver,
-    })
-}
-
-/// Lives as a member until the group is lost, and says why, or until the node
-/// is told to leave.
-async fn live(shared: &Arc<Shared>, mut member: Member) -> ControlFlow<(), Status> {
-    let mut reports = shared.report.subscribe();
-    let period = REPORT.min(member.lease / REPORTS_PER_LEASE);
-    let mut ticks = interval(period.max(SHORTEST_PERIOD));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ready = false;
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => {
-                leave(member).await;
-                return ControlFlow::Break(());
-            }
-            response = next(&mut member.responses) => match response {
-                Ok(response) => {
-                    if !ready && matches!(response.response, Some(Response::Snapshot(_))) {
-                        ready = true;
-                        info!(id = %member.id, "joined");
-                        shared.services.tell(NodeEvent::Joined(member.id));
-                        follow(shared, &member, response);
-                        shared.set_linked(Linked { id: member.id, sender: member.sender.clone() });
-                        ticks.reset_immediately();
-                    } else {
-                        follow(shared, &member, response);
-                    }
+    /// Waits for the master's next word. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Word {
+        match &mut self.state {
+            State::Joining(joining) => match joining.await {
+                Ok(joined) => {
+                    let registry = joined.registry.clone();
+                    self.state = State::Joined(joined);
+                    Word::Open(registry)
                 }
-                Err(status) => return ControlFlow::Continue(status),
-            },
-            arrived = member.receiver.next() => match arrived {
-                Ok(Some(arrived)) => dispatch::dispatch_all(shared, arrived),
-                Ok(None) => return ControlFlow::Continue(Status::unavailable("the broker closed the link")),
-                Err(status) => return ControlFlow::Continue(status),
-            },
-            _ = ticks.tick(), if ready => report(shared, &member),
-            changed = reports.changed(), if ready => {
-                if changed.is_ok() {
-                    report(shared, &member);
-                }
-            }
-        }
-    }
-}
-
-/// Takes in what the master says of the directory.
-fn follow(shared: &Arc<Shared>, member: &Member, response: JoinResponse) {
-    let changes = {
-        let mut replica = shared
-            .replica
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        match response.response {
-            Some(Response::Snapshot(snapshot)) => replica.reset(snapshot),
-            Some(Response::Delta(delta)) => match replica.apply(delta) {
-                Ok(change) => change.into_iter().collect(),
-                Err(gap) => {
-                    debug!(?gap, "directory missed a revision");
-                    // Without room for it now, the next delta asks again.
-                    let _ = member
-                        .requests
-                        .try_send(request(Request::Resync(Resync {})));
-                    Vec::new()
+                Err(status) => {
+                    self.state = State::Joining(futures_util::future::pending().boxed());
+                    Word::Broken(status)
                 }
             },
-            Some(Response::Welcome(_)) | None => Vec::new(),
+            State::Joined(joined) => match joined.responses.next().await {
+                Some(Ok(response)) => {
+                    self.pause = PAUSES.0;
+                    Word::Says(response)
+                }
+                Some(Err(status)) => Word::Broken(status),
+                None => Word::Broken(Status::unavailable("the master ended the Join stream")),
+            },
         }
-    };
-    for change in changes {
-        match change {
-            ReplicaChange::Upserted(record) => shared.services.tell(NodeEvent::Upserted(record)),
-            ReplicaChange::Removed(id) => {
-                shared.end_calls_to(id);
-                shared.services.tell(NodeEvent::Removed(id));
-            }
+    }
+
+    /// Joins again after a pause, as the node that it was if it holds something.
+    pub(crate) fn rejoin(&mut self, held: Option<Held>) {
+        if held.is_none() {
+            self.incarnation = rand::random();
         }
+        // Jitter, so that a thousand nodes do not come back as one.
+        let pause = self.pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        self.pause = (self.pause * 2).min(PAUSES.1);
+        self.state = self.joining(held, pause);
+    }
+
+    /// Says something to the master, unless it has stopped reading.
+    pub(crate) fn say(&self, request: Request) {
+        if let State::Joined(joined) = &self.state {
+            let _ = joined.requests.try_send(wrap(request));
+        }
+    }
+
+    /// Says the last word and waits until the master has read it, for at most
+    /// `patience`.
+    pub(crate) async fn leave(self, patience: Duration) {
+        let State::Joined(joined) = self.state else {
+            return;
+        };
+        let Joined {
+            requests,
+            mut responses,
+            registry: _registry,
+        } = joined;
+        let end = async move {
+            let leave = Request::Leave(protocol::v1::Leave {});
+            let _ = requests.send(wrap(leave)).await;
+            drop(requests);
+            while let Some(Ok(_)) = responses.next().await {}
+        };
+        let _ = timeout(patience, end).await;
+    }
+
+    fn joining(&self, held: Option<Held>, pause: Duration) -> State {
+        let hello = Hello {
+            name: self.config.name.to_string(),
+            role: self.config.role.into(),
+            incarnation: self.incarnation,
+            address: self.config.address.clone(),
+            methods: self.methods.clone(),
+            secret: self.config.secret.expose().to_owned(),
+            build: self.config.build.clone(),
+            held,
+        };
+        let (uplink, connector) = (self.config.uplink.clone(), self.connector.clone());
+        let joining = async move {
+            sleep(pause).await;
+            let (requests_tx, requests_rx) = mpsc::channel(QUEUE);
+            // A queue that was made a moment ago has room.
+            let _ = requests_tx.try_send(wrap(Request::Hello(hello)));
+            let (responses, registry) = match uplink {
+                Uplink::Local(broker) => (broker.join(requests_rx), None),
+                Uplink::Remote(address) => {
+                    let channel = step(
+                        STEP,
+                        connector.connect(&address.to_string(), &crate::master()),
+                    )
+                    .await?;
+                    let mut registry = RegistryClient::new(channel);
+                    let join = registry.join(ReceiverStream::new(requests_rx));
+                    let responses = step(ADMISSION, join).await?.into_inner();
+                    (responses.boxed(), Some(registry))
+                }
+            };
+            Ok(Joined {
+                requests: requests_tx,
+                responses,
+                registry,
+            })
+        };
+        State::Joining(joining.boxed())
     }
 }
 
-/// Reports where the node stands. A master that does not read gets fewer
-/// reports, and in the end finds the node silent.
-fn report(shared: &Shared, member: &Member) {
-    let report = Report {
-        load: shared.load.load(Ordering::Relaxed),
-        ..shared.report.borrow().clone()
-    };
-    let _ = member.requests.try_send(request(Request::Report(report)));
-}
-
-/// Lets the link run dry, then says good-bye.
-async fn leave(mut member: Member) {
-    member.sender.close();
-    let dry = async { while let Ok(Some(_)) = member.receiver.next().await {} };
-    let _ = timeout(FLUSH, dry).await;
-    let leave = member.requests.send(request(Request::Leave(Leave {})));
-    let _ = timeout(FLUSH, leave).await;
-    drop(member.requests);
-    // The stream ends when the master has read the word.
-    let end = async { while next(&mut member.responses).await.is_ok() {} };
-    let _ = timeout(FLUSH, end).await;
-    info!("left the group");
-}
-
-fn refused(shared: &Shared, status: &Status) {
-    let (master, reason) = (&shared.config.uplink, status.message());
-    match status.code() {
-        // Only the operator can help: say it where it is seen.
-        Code::Unauthenticated | Code::AlreadyExists | Code::InvalidArgument => {
-            warn!(
-                ?master,
-                reason, "the master refuses this node, trying again"
-            );
-        }
-        _ => info!(
-            ?master,
-            reason, "the master cannot be reached, trying again"
-        ),
-    }
-}
-
-async fn connect(address: &str) -> Result<Channel, Status> {
-    let endpoint = Endpoint::from_shared(address.to_owned())
-        .map_err(|error| Status::internal(error.to_string()))?
-        .tcp_nodelay(true)
-        .max_frame_size(MAX_FRAME_BYTES)
-        .connect_timeout(STEP)
-        .keep_alive_while_idle(true)
-        .http2_keep_alive_interval(KEEP_ALIVE.0)
-        .keep_alive_timeout(KEEP_ALIVE.1);
-    endpoint.connect().await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Status::unavailable(cause.unwrap_or_else(|| error.to_string()))
-    })
-}
-
-async fn next(
-    responses: &mut BoxStream<'static, Result<JoinResponse, Status>>,
-) -> Result<JoinResponse, Status> {
-    match responses.next().await {
-        Some(response) => response,
-        None => Err(Status::unavailable("the master ended the Join stream")),
-    }
-}
-
-async fn step<T>(work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    timeout(STEP, work).await.unwrap_or_else(|_| {
+async fn step<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    timeout(patience, pin!(work)).await.unwrap_or_else(|_| {
         Err(Status::deadline_exceeded(
             "the master did not answer in time",
         ))
     })
 }
 
-fn request(request: Request) -> JoinRequest {
+fn wrap(request: Request) -> JoinRequest {
     JoinRequest {
         request: Some(request),
     }

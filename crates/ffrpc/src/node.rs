@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,22 +12,22 @@ use bytes::Bytes;
 use prost::Message;
 use protocol::{
     CallError, Envelope, ErrorKind, NodeId, NodeName,
-    envelope::EnvelopeKind,
-    link::Refused,
-    v1::{NodeState, Report, Role, Script},
+    envelope::{EnvelopeKind, MAX_METHOD_BYTES, Text},
+    v1::{LeastLoadedRequest, NodeState, Report, Role, Script, registry_client::RegistryClient},
 };
 use tokio::{
-    sync::{Semaphore, oneshot, watch},
-    time::timeout,
+    sync::{oneshot, watch},
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Code, transport::Channel};
 
 use crate::{
     calls::{CallId, Calls},
-    config::NodeConfig,
+    config::{NodeConfig, Uplink},
     dispatch::{answer_envelope, check_size},
-    link::LinkSender,
-    membership,
+    driver,
+    pairs::{NotTaken, Pairs, Slot},
     replica::{NodeRecord, Replica},
     services::Services,
 };
@@ -46,51 +46,68 @@ type Outcome = Result<Bytes, CallError>;
 pub(crate) struct Shared {
     pub(crate) config: NodeConfig,
     pub(crate) services: Services,
-    pub(crate) replica: RwLock<Replica>,
+    pub(crate) pairs: Pairs,
     pub(crate) report: watch::Sender<Report>,
     pub(crate) load: AtomicU64,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) request_places: Arc<Semaphore>,
+    replica: RwLock<Replica>,
     calls: Mutex<Calls<oneshot::Sender<Outcome>>>,
-    link: watch::Sender<Option<Linked>>,
+    requests: AtomicUsize,
+    /// Who the node is; 0 while it is nobody.
+    id: AtomicU64,
+    /// Who it is once it can send.
+    ready: watch::Sender<Option<NodeId>>,
+    registry: Mutex<Option<RegistryClient<Channel>>>,
+    /// Proves to the master who asks.
+    token: Mutex<Bytes>,
 }
 
-/// Who the node is, for as long as one membership lasts.
-#[derive(Clone)]
-pub(crate) struct Linked {
-    pub(crate) id: NodeId,
-    pub(crate) sender: LinkSender,
-}
+/// How long the master may take to answer a question.
+const QUESTION: Duration = Duration::from_secs(1);
 
 impl Node {
     /// Starts joining. It goes on trying until [`leave`](Self::leave), and again
     /// whenever the group is lost. Has to be called in a tokio runtime.
-    pub fn spawn(config: NodeConfig, services: Services) -> Node {
+    pub fn join(config: NodeConfig, services: Services) -> Node {
+        let state = match config.role {
+            // A slave says itself when it can carry something.
+            Role::Slave => NodeState::Joining,
+            _ => NodeState::Ready,
+        };
         let shared = Arc::new(Shared {
-            request_places: Arc::new(Semaphore::new(config.max_requests)),
+            pairs: Pairs::new(config.pair_bytes),
             config,
             services,
-            replica: RwLock::default(),
             report: watch::Sender::new(Report {
-                state: NodeState::Ready.into(),
+                state: state.into(),
                 load: 0,
                 script: None,
             }),
             load: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            replica: RwLock::default(),
             calls: Mutex::default(),
-            link: watch::Sender::new(None),
+            requests: AtomicUsize::new(0),
+            id: AtomicU64::new(0),
+            ready: watch::Sender::new(None),
+            registry: Mutex::default(),
+            token: Mutex::default(),
         });
-        shared.tasks.spawn(membership::run(Arc::clone(&shared)));
+        shared.tasks.spawn(driver::run(Arc::clone(&shared)));
         Node { shared }
     }
 
     /// Waits until the node is in its group.
     pub async fn ready(&self) {
         // The sender lives as long as `self`, so that waiting cannot fail.
-        let _ = self.shared.link.subscribe().wait_for(Option::is_some).await;
+        let _ = self
+            .shared
+            .ready
+            .subscribe()
+            .wait_for(Option::is_some)
+            .await;
     }
 
     /// The node's name.
@@ -100,18 +117,25 @@ impl Node {
 
     /// Who the node is at the moment; `None` while it is out of the group.
     pub fn id(&self) -> Option<NodeId> {
-        self.shared.link.borrow().as_ref().map(|linked| linked.id)
+        *self.shared.ready.borrow()
     }
 
-    /// The node of this name that takes calls.
+    /// The node of this name, if it is ready.
+    pub fn lookup(&self, name: &NodeName) -> Option<Arc<NodeRecord>> {
+        self.shared
+            .read_replica(|replica| replica.lookup(name).cloned())
+    }
+
+    /// The id of the node of this name, if it is ready.
     pub fn resolve(&self, name: &NodeName) -> Option<NodeId> {
-        self.shared.read_replica(|replica| replica.resolve(name))
+        self.shared
+            .read_replica(|replica| replica.lookup(name).map(|node| node.id))
     }
 
     /// As [`resolve`](Self::resolve), with an error to pass on.
     ///
     /// # Errors
-    /// `NotFound`: no node of this name takes calls.
+    /// `NotFound`: no node of this name is ready.
     pub fn find(&self, name: &NodeName) -> Result<NodeId, CallError> {
         self.resolve(name).ok_or_else(|| {
             CallError::new(
@@ -126,10 +150,36 @@ impl Node {
         self.shared.read_replica(|replica| replica.get(id).cloned())
     }
 
-    /// The nodes of a role that take calls.
+    /// The nodes of a role that are ready.
     pub fn with_role(&self, role: Role) -> Vec<NodeId> {
         self.shared
             .read_replica(|replica| replica.with_role(role).map(|node| node.id).collect())
+    }
+
+    /// The node of a role that carries least. The master says so and counts one
+    /// more there at once; while it is away, what was last heard decides.
+    ///
+    /// # Errors
+    /// `NotFound`: no node of the role is ready.
+    pub async fn least_loaded(&self, role: Role) -> Result<NodeId, CallError> {
+        let nobody = || {
+            let role = role.as_str_name().trim_start_matches("ROLE_");
+            let message = format!("no {} is ready", role.to_ascii_lowercase());
+            CallError::new(ErrorKind::NotFound, message)
+        };
+        match self.ask_least_loaded(role).await {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(status)) if status.code() == Code::NotFound => Err(nobody()),
+            _ => self
+                .shared
+                .read_replica(|replica| {
+                    let nodes = replica.with_role(role);
+                    nodes
+                        .min_by_key(|node| (node.load, node.id))
+                        .map(|node| node.id)
+                })
+                .ok_or_else(nobody),
+        }
     }
 
     /// Calls `method` of `destination` and waits for the answer for as long as
@@ -138,51 +188,74 @@ impl Node {
     /// # Errors
     /// The handler's own, or `Unimplemented`, `Unavailable`, `DeadlineExceeded`,
     /// `Overloaded`, `TooLarge`.
-    pub async fn call(&self, destination: NodeId, method: &str, body: Bytes) -> Outcome {
+    pub async fn call(&self, destination: NodeId, method: impl Into<Text>, body: Bytes) -> Outcome {
         self.call_within(destination, method, body, self.shared.config.call_timeout)
             .await
     }
 
-    /// [`call`](Self::call) with a deadline of its own.
+    /// [`call`](Self::call) with a deadline of its own, which is kept within
+    /// some 50 ms.
     ///
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn call_within(
         &self,
         destination: NodeId,
-        method: &str,
+        method: impl Into<Text>,
         body: Bytes,
         wait: Duration,
     ) -> Outcome {
         check_size(&body)?;
-        let linked = self.shared.linked()?;
-        if self.record(destination).is_none() {
-            return Err(gone(destination));
-        }
+        let method = method.into();
+        check_method(&method)?;
+        let (own, slot) = self.shared.slot_of_destination(destination)?;
         let (outcome_tx, outcome_rx) = oneshot::channel();
-        let id = self.shared.calls().begin(destination, outcome_tx);
+        let deadline = Instant::now() + wait;
+        let id = self.shared.calls().begin(destination, deadline, outcome_tx);
         // From here on the call is in the table; whichever way this function
         // ends, it is taken out.
-        let _pending = PendingCall {
+        let mut pending = PendingCall {
             shared: &self.shared,
+            slot: &slot,
             id,
+            sequence: None,
         };
         let envelope = Envelope {
             call_id: id.0,
-            method: method.to_owned().into(),
+            method,
             deadline_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1),
             body,
-            ..Envelope::new(destination, linked.id, EnvelopeKind::Request)
+            ..Envelope::new(destination, own, EnvelopeKind::Request)
         };
-        linked.sender.send(envelope).map_err(refused)?;
-        match timeout(wait, outcome_rx).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(lost()),
-            Err(_) => Err(CallError::new(
-                ErrorKind::DeadlineExceeded,
-                format!("no answer from node {destination} to {method} in {wait:?}"),
-            )),
-        }
+        let sequence = self
+            .shared
+            .pairs
+            .send(&slot, envelope)
+            .map_err(|reason| not_taken(reason, destination))?;
+        pending.sequence = Some(sequence);
+        let outcome = outcome_rx.await.unwrap_or_else(|_| Err(lost()));
+        pending.sequence = None;
+        outcome
+    }
+
+    /// [`call`](Self::call) with protobuf messages.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and `Handler` for an answer that is no `R`.
+    pub async fn call_message<R: Message + Default>(
+        &self,
+        destination: NodeId,
+        method: impl Into<Text>,
+        question: &impl Message,
+    ) -> Result<R, CallError> {
+        let body = question.encode_to_vec().into();
+        let answer = self.call(destination, method, body).await?;
+        R::decode(answer).map_err(|error| {
+            CallError::new(
+                ErrorKind::Handler,
+                format!("the answer cannot be read: {error}"),
+            )
+        })
     }
 
     /// Sends a message that wants no answer, if there is room for it.
@@ -192,24 +265,38 @@ impl Node {
     pub fn notify(
         &self,
         destination: NodeId,
-        method: &'static str,
-        body: &impl Message,
+        method: impl Into<Text>,
+        body: Bytes,
     ) -> Result<(), CallError> {
-        self.send(destination, method, body, EnvelopeKind::Notify)
+        self.send(destination, method.into(), body, EnvelopeKind::Notify)
     }
 
-    /// Sends a message that wants no answer and that no lack of room refuses:
-    /// the caller bounds what it has under way by a window of its own.
+    /// [`notify`](Self::notify) with a protobuf message.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn notify_message(
+        &self,
+        destination: NodeId,
+        method: impl Into<Text>,
+        message: &impl Message,
+    ) -> Result<(), CallError> {
+        self.notify(destination, method, message.encode_to_vec().into())
+    }
+
+    /// Sends a protobuf message that wants no answer and that no lack of room
+    /// refuses: the caller bounds what it has under way by a window of its own.
     ///
     /// # Errors
     /// `Unavailable`, `TooLarge`: it was not sent.
-    pub fn control(
+    pub fn control_message(
         &self,
         destination: NodeId,
-        method: &'static str,
-        body: &impl Message,
+        method: impl Into<Text>,
+        message: &impl Message,
     ) -> Result<(), CallError> {
-        self.send(destination, method, body, EnvelopeKind::Control)
+        let body = message.encode_to_vec().into();
+        self.send(destination, method.into(), body, EnvelopeKind::Control)
     }
 
     /// How many calls are under way.
@@ -248,46 +335,111 @@ impl Node {
     fn send(
         &self,
         destination: NodeId,
-        method: &'static str,
-        body: &impl Message,
+        method: Text,
+        body: Bytes,
         kind: EnvelopeKind,
     ) -> Result<(), CallError> {
-        let linked = self.shared.linked()?;
-        let body = Bytes::from(body.encode_to_vec());
         check_size(&body)?;
+        check_method(&method)?;
+        let (own, slot) = self.shared.slot_of_destination(destination)?;
         let envelope = Envelope {
-            method: method.into(),
+            method,
             body,
-            ..Envelope::new(destination, linked.id, kind)
+            ..Envelope::new(destination, own, kind)
         };
-        linked.sender.send(envelope).map_err(refused)
+        match self.shared.pairs.send(&slot, envelope) {
+            Ok(_) => Ok(()),
+            Err(reason) => {
+                metrics::counter!("redrabbit_node_refused_total", "reason" => reason.as_str())
+                    .increment(1);
+                Err(not_taken(reason, destination))
+            }
+        }
+    }
+
+    /// The master's answer, if it can be asked.
+    async fn ask_least_loaded(&self, role: Role) -> Option<Result<NodeId, tonic::Status>> {
+        let request = LeastLoadedRequest {
+            role: role.into(),
+            token: self.shared.token()?,
+        };
+        if let Uplink::Local(broker) = &self.shared.config.uplink {
+            return Some(broker.least_loaded(&request));
+        }
+        let mut registry = self.shared.registry().clone()?;
+        let answer = timeout(QUESTION, registry.least_loaded(request))
+            .await
+            .ok()?;
+        Some(answer.map(|answer| NodeId::from_u64(answer.into_inner().node_id)))
     }
 }
 
 impl Shared {
-    /// The link opens: the node is in its group.
-    pub(crate) fn set_linked(&self, linked: Linked) {
-        self.link.send_replace(Some(linked));
+    /// The node has this id now, and can be sent to.
+    pub(crate) fn set_id(&self, id: NodeId, token: Bytes) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+        self.id.store(id.as_u64(), Ordering::SeqCst);
     }
 
-    /// The group is lost: the link, the replica and every call end.
+    fn token(&self) -> Option<Bytes> {
+        self.own()?;
+        Some(
+            self.token
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
+    }
+
+    /// The node can send.
+    pub(crate) fn set_ready(&self, id: NodeId) {
+        self.ready.send_replace(Some(id));
+    }
+
+    /// The node takes no new calls of its own program.
+    pub(crate) fn set_leaving(&self) {
+        self.ready.send_replace(None);
+    }
+
+    /// The group is lost: the replica, the pairs and every call end.
     pub(crate) fn set_lost(&self) {
-        if let Some(linked) = self.link.send_replace(None) {
-            linked.sender.close();
+        self.ready.send_replace(None);
+        {
+            // Pairs are opened under this lock: after it there is nobody to open
+            // one with.
+            let mut replica = self.replica.write().unwrap_or_else(PoisonError::into_inner);
+            *replica = Replica::default();
+            self.id.store(0, Ordering::SeqCst);
         }
-        *self.replica.write().unwrap_or_else(PoisonError::into_inner) = Replica::default();
+        self.pairs.end_all();
         let waiters = self.calls().lost();
         for waiter in waiters {
             let _ = waiter.send(Err(lost()));
         }
     }
 
-    /// A node is gone: every call to it ends.
-    pub(crate) fn end_calls_to(&self, node: NodeId) {
+    /// A node is gone: its pair ends, and every call to it.
+    pub(crate) fn end_node(&self, node: NodeId) {
+        self.pairs.end(node);
         let waiters = self.calls().gone(node);
         for waiter in waiters {
             let _ = waiter.send(Err(gone(node)));
         }
+    }
+
+    /// Ends the calls whose deadline has passed. Says whether any is left.
+    pub(crate) fn expire_calls(&self, now: Instant) -> bool {
+        let (expired, left) = {
+            let mut calls = self.calls();
+            (calls.expired(now), !calls.is_empty())
+        };
+        for waiter in expired {
+            let _ = waiter.send(Err(CallError::new(
+                ErrorKind::DeadlineExceeded,
+                "no answer came in time",
+            )));
+        }
+        left
     }
 
     /// An answer has come; nobody may be waiting for it any more.
@@ -298,20 +450,68 @@ impl Shared {
         }
     }
 
-    /// Answers a request. Without a link there is nobody to answer to.
-    pub(crate) fn respond(&self, caller: NodeId, call_id: u64, outcome: Outcome) {
-        if let Ok(linked) = self.linked() {
-            let answer = answer_envelope(caller, linked.id, call_id, outcome);
-            let _ = linked.sender.send(answer);
+    /// Answers a request. A pair that has ended has nobody to answer to.
+    pub(crate) fn respond(&self, slot: &Slot, caller: NodeId, call_id: u64, outcome: Outcome) {
+        let own = NodeId::from_u64(self.id.load(Ordering::SeqCst));
+        let _ = self
+            .pairs
+            .send(slot, answer_envelope(caller, own, call_id, outcome));
+    }
+
+    /// The pair with a node that has sent something; `None` if it is gone. Only
+    /// the node's own task may ask, which is also the one that ends pairs.
+    pub(crate) fn slot_of_source(&self, source: NodeId) -> Option<Arc<Slot>> {
+        if let Some(slot) = self.pairs.get(source) {
+            return Some(slot);
         }
+        let own = self.own()?;
+        let gone = self.read_replica(|replica| replica.is_gone(source));
+        (!gone).then(|| self.pairs.open(own, source))
     }
 
-    pub(crate) fn is_gone(&self, node: NodeId) -> bool {
-        self.read_replica(|replica| replica.is_gone(node))
+    /// This node, and its pair with a node that it wants to send to.
+    fn slot_of_destination(&self, destination: NodeId) -> Result<(NodeId, Arc<Slot>), CallError> {
+        let own = self.own().ok_or_else(lost)?;
+        if let Some(slot) = self.pairs.get(destination) {
+            return Ok((own, slot));
+        }
+        self.read_replica(|replica| {
+            replica.get(destination).ok_or_else(|| gone(destination))?;
+            // Under the lock, so that a node that goes now takes its pair along.
+            let own = self.own().ok_or_else(lost)?;
+            Ok((own, self.pairs.open(own, destination)))
+        })
     }
 
-    fn linked(&self) -> Result<Linked, CallError> {
-        self.link.borrow().clone().ok_or_else(lost)
+    pub(crate) fn change_replica<T>(&self, change: impl FnOnce(&mut Replica) -> T) -> T {
+        change(&mut self.replica.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.read_replica(Replica::revision)
+    }
+
+    pub(crate) fn is_ready(&self, node: NodeId) -> bool {
+        self.read_replica(|replica| replica.get(node).is_some_and(|node| node.is_ready()))
+    }
+
+    pub(crate) fn ready_slaves(&self) -> Vec<NodeId> {
+        self.read_replica(|replica| replica.with_role(Role::Slave).map(|node| node.id).collect())
+    }
+
+    pub(crate) fn set_registry(&self, registry: Option<RegistryClient<Channel>>) {
+        *self.registry() = registry;
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Option<RegistryClient<Channel>>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own(&self) -> Option<NodeId> {
+        match self.id.load(Ordering::SeqCst) {
+            0 => None,
+            id => Some(NodeId::from_u64(id)),
+        }
     }
 
     fn calls(&self) -> MutexGuard<'_, Calls<oneshot::Sender<Outcome>>> {
@@ -323,15 +523,72 @@ impl Shared {
     }
 }
 
-/// A call in the table. However its future ends, the entry goes with it.
+/// A call in the table. However its future ends, the entry goes with it; one
+/// that was given up is taken back from the pair, too.
 struct PendingCall<'a> {
     shared: &'a Shared,
+    slot: &'a Slot,
     id: CallId,
+    sequence: Option<u64>,
 }
 
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         drop(self.shared.calls().end(self.id));
+        if let Some(sequence) = self.sequence {
+            self.shared.pairs.cancel(self.slot, sequence);
+        }
+    }
+}
+
+/// One of the requests that a node may have in its handlers at once.
+pub(crate) struct RequestPlace(Arc<Shared>);
+
+impl RequestPlace {
+    pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let place = RequestPlace(Arc::clone(shared));
+        let before = shared.requests.fetch_add(1, Ordering::Relaxed);
+        (before < shared.config.max_requests).then_some(place)
+    }
+}
+
+impl Drop for RequestPlace {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl NotTaken {
+    fn as_str(self) -> &'static str {
+        match self {
+            NotTaken::Ended => "gone",
+            NotTaken::Full => "overloaded",
+            NotTaken::CutOff => "no_broker",
+        }
+    }
+}
+
+fn check_method(method: &Text) -> Result<(), CallError> {
+    match method.as_str().len() {
+        ..=MAX_METHOD_BYTES => Ok(()),
+        length => Err(CallError::new(
+            ErrorKind::TooLarge,
+            format!("a method's name of {length} bytes, at most {MAX_METHOD_BYTES} are allowed"),
+        )),
+    }
+}
+
+fn not_taken(reason: NotTaken, destination: NodeId) -> CallError {
+    match reason {
+        NotTaken::Ended => gone(destination),
+        NotTaken::Full => CallError::new(
+            ErrorKind::Overloaded,
+            format!("as much as may be is on its way to node {destination}"),
+        ),
+        NotTaken::CutOff => CallError::new(
+            ErrorKind::Unavailable,
+            "no broker of the group can be reached",
+        ),
     }
 }
 
@@ -341,11 +598,4 @@ fn gone(node: NodeId) -> CallError {
 
 fn lost() -> CallError {
     CallError::new(ErrorKind::Unavailable, "this node is not in its group")
-}
-
-fn refused(refused: Refused) -> CallError {
-    match refused {
-        Refused::Full => CallError::new(ErrorKind::Overloaded, "the link's queue is full"),
-        Refused::Closed => lost(),
-    }
 }

@@ -24,6 +24,8 @@ pub struct NodeRecord {
     pub role: Role,
     /// Where it stands.
     pub state: NodeState,
+    /// Brokers only: where links are opened, `host:port`.
+    pub address: String,
     /// The methods that it answers.
     pub methods: Vec<String>,
     /// Its load when it last changed otherwise.
@@ -112,13 +114,16 @@ impl Replica {
         })
     }
 
-    /// The node of this name that takes calls: it is ready or draining.
-    pub fn resolve(&self, name: &NodeName) -> Option<NodeId> {
+    /// The revision of the directory that it shows.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The node of this name, if it takes work. One that drains is not given to
+    /// anybody new.
+    pub fn lookup(&self, name: &NodeName) -> Option<&Arc<NodeRecord>> {
         let id = self.names.get(name)?;
-        self.nodes
-            .get(id)
-            .filter(|node| node.is_callable())
-            .map(|node| node.id)
+        self.nodes.get(id).filter(|node| node.is_ready())
     }
 
     /// What is known of a node.
@@ -126,11 +131,11 @@ impl Replica {
         self.nodes.get(&id)
     }
 
-    /// The nodes of a role that take calls.
+    /// The nodes of a role that take work.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Arc<NodeRecord>> {
         self.nodes
             .values()
-            .filter(move |node| node.role == role && node.is_callable())
+            .filter(move |node| node.role == role && node.is_ready())
     }
 
     /// Whether the node has been here and is gone.
@@ -157,9 +162,9 @@ impl Replica {
 }
 
 impl NodeRecord {
-    /// Whether it takes calls.
-    pub fn is_callable(&self) -> bool {
-        matches!(self.state, NodeState::Ready | NodeState::Draining)
+    /// Whether it takes work.
+    pub fn is_ready(&self) -> bool {
+        self.state == NodeState::Ready
     }
 }
 
@@ -182,6 +187,7 @@ fn record(node: v1::NodeRecord) -> Option<NodeRecord> {
         name: node.name.parse().ok()?,
         role: node.role(),
         state: node.state(),
+        address: node.address,
         methods: node.methods,
         load: node.load,
         build: node.build,
@@ -203,6 +209,10 @@ mod tests {
         }
     }
 
+    fn resolve(replica: &Replica, name: &NodeName) -> Option<NodeId> {
+        replica.lookup(name).map(|node| node.id)
+    }
+
     fn upserted(revision: u64, node: v1::NodeRecord) -> Delta {
         Delta {
             revision,
@@ -218,17 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn a_joining_node_is_not_called_yet() {
+    fn only_a_ready_node_is_looked_up() {
         let mut replica = Replica::default();
         let name = "scene@0".parse().unwrap();
         replica
             .apply(upserted(1, node(1, "scene@0", NodeState::Joining)))
             .unwrap();
-        assert_eq!(replica.resolve(&name), None);
+        assert_eq!(resolve(&replica, &name), None);
         replica
             .apply(upserted(2, node(1, "scene@0", NodeState::Ready)))
             .unwrap();
-        assert_eq!(replica.resolve(&name), Some(NodeId::new(1, 1)));
+        assert_eq!(resolve(&replica, &name), Some(NodeId::new(1, 1)));
+        replica
+            .apply(upserted(3, node(1, "scene@0", NodeState::Draining)))
+            .unwrap();
+        assert_eq!(resolve(&replica, &name), None);
     }
 
     #[test]
@@ -257,7 +271,7 @@ mod tests {
             matches!(&changes[1], ReplicaChange::Upserted(node) if node.id == NodeId::new(1, 2))
         );
         assert_eq!(
-            replica.resolve(&"scene@0".parse().unwrap()),
+            resolve(&replica, &"scene@0".parse().unwrap()),
             Some(NodeId::new(1, 2))
         );
         assert!(replica.is_gone(NodeId::new(1, 1)));
@@ -274,7 +288,7 @@ mod tests {
             .unwrap();
         replica.apply(removed(3, 1)).unwrap();
         assert_eq!(
-            replica.resolve(&"scene@0".parse().unwrap()),
+            resolve(&replica, &"scene@0".parse().unwrap()),
             Some(NodeId::new(1, 2))
         );
     }

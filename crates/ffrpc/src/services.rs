@@ -3,7 +3,8 @@
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use protocol::{CallError, NodeId};
+
+use protocol::{CallError, ErrorKind, NodeId};
 use tokio::time::Instant;
 
 use crate::replica::NodeRecord;
@@ -37,8 +38,9 @@ pub enum NodeEvent {
     Upserted(Arc<NodeRecord>),
     /// A node is gone; nothing of it follows.
     Removed(NodeId),
-    /// It is out of the group and knows nobody any more. It joins again by
-    /// itself, as a new node.
+    /// It is out of the group and knows nobody any more: its lease has run out,
+    /// or it leaves. It joins again by itself, as a new node. A master or a
+    /// broker that goes away is no such loss.
     Lost,
 }
 
@@ -49,9 +51,10 @@ type EventHandler = Box<dyn Fn(NodeEvent) + Send + Sync>;
 
 /// The methods that a node offers, and who hears of its fate.
 ///
-/// Requests run in a task each. Messages and events are handled one at a time,
-/// in the order in which they come, on the task that reads the link: those
-/// handlers must not block.
+/// Everything begins on the task that reads the links, one after the other, in
+/// the order in which it came: no handler may block. A request's handler that
+/// has to wait goes on in a task of its own from its first `await` that is not
+/// done at once; messages and events are over when their handlers return.
 #[derive(Default)]
 pub struct Services {
     requests: HashMap<&'static str, RequestHandler>,
@@ -66,7 +69,10 @@ impl Services {
     }
 
     /// Answers the requests of `method` with `handler`.
-    pub fn request<F, A>(mut self, method: &'static str, handler: F) -> Self
+    ///
+    /// The handler is dropped at the request's deadline, and when the node
+    /// leaves.
+    pub fn serve<F, A>(mut self, method: &'static str, handler: F) -> Self
     where
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
@@ -74,6 +80,31 @@ impl Services {
         let handler: RequestHandler = Box::new(move |request| Box::pin(handler(request)));
         self.requests.insert(method, handler);
         self
+    }
+
+    /// [`serve`](Self::serve) with protobuf messages: `handler` gets the caller
+    /// and what it asks. What is no `Q` is answered with the error `Handler`.
+    pub fn serve_message<Q, R, F, A>(self, method: &'static str, handler: F) -> Self
+    where
+        Q: prost::Message + Default + 'static,
+        R: prost::Message + 'static,
+        F: Fn(NodeId, Q) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<R, CallError>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.serve(method, move |request| {
+            let handler = Arc::clone(&handler);
+            async move {
+                let question = Q::decode(request.body).map_err(|error| {
+                    CallError::new(
+                        ErrorKind::Handler,
+                        format!("the request cannot be read: {error}"),
+                    )
+                })?;
+                let answer = handler(request.source, question).await?;
+                Ok(answer.encode_to_vec().into())
+            }
+        })
     }
 
     /// Gives the notifies and controls of `method` to `handler`.

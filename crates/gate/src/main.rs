@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use daemon::{Args, Daemon};
-use ffrpc::Uplink;
+use ffrpc::{Credentials, Uplink};
 use gate::{Gate, GateConfig, Listeners};
 use protocol::v1::Role;
 
@@ -40,9 +40,10 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         limits: topology.limits.clone(),
     };
     let uplink = Uplink::Remote(topology.master.listen);
-    let secret = topology.security.secret.clone();
+    let (secret, tls) = (topology.security.secret.clone(), daemon.boot.tls.clone());
+    let credentials = Credentials::new(secret, tls, &topology.group);
     let build = daemon::build_version().to_owned();
-    let gate = Gate::start(config, listeners, uplink, secret, build);
+    let gate = Gate::start(config, listeners, uplink, credentials, build);
 
     tokio::select! {
         () = gate.ready() => daemon.ready(),

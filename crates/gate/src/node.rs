@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ffrpc::{Message, Node, NodeConfig, NodeEvent, Services, Uplink};
+use ffrpc::{Credentials, Message, Node, NodeConfig, NodeEvent, Services, Uplink};
 use futures_util::future::BoxFuture;
 use prost::Message as _;
 use protocol::{
-    CallError, NodeId, NodeName, Secret, method,
+    CallError, NodeId, NodeName, method,
     v1::{self, NodeState, Role},
 };
 
@@ -22,21 +22,24 @@ impl Gate {
         config: GateConfig,
         listeners: Listeners,
         uplink: Uplink,
-        secret: Secret,
+        credentials: impl Into<Credentials>,
         build: String,
     ) -> Gate {
+        let Credentials { secret, encryption } = credentials.into();
         let sessions = Arc::new(Sessions::new(&config.limits));
         let node = NodeConfig {
             name: config.name.clone(),
             role: Role::Gate,
             uplink,
             secret,
+            encryption,
             call_timeout: config.limits.call_timeout,
             outbox_bytes: config.limits.link_outbox_bytes,
+            pair_bytes: config.limits.pair_bytes,
             build,
             ..NodeConfig::default()
         };
-        let node = Node::spawn(node, services(&sessions));
+        let node = Node::join(node, services(&sessions));
         Gate::with_group(config, listeners, Arc::new(node), sessions)
     }
 }
@@ -83,15 +86,15 @@ impl Group for Node {
     }
 
     fn enter(&self, scene: NodeId, enter: &v1::Enter) -> Result<(), CallError> {
-        self.control(scene, method::SESSION_ENTER, enter)
+        self.control_message(scene, method::SESSION_ENTER, enter)
     }
 
     fn frame(&self, scene: NodeId, frame: &v1::Frame) -> Result<(), CallError> {
-        self.control(scene, method::SESSION_FRAME, frame)
+        self.control_message(scene, method::SESSION_FRAME, frame)
     }
 
     fn offline(&self, scene: NodeId, offline: &v1::Offline) -> Result<(), CallError> {
-        self.control(scene, method::SESSION_OFFLINE, offline)
+        self.control_message(scene, method::SESSION_OFFLINE, offline)
     }
 
     fn set_load(&self, sessions: u64) {

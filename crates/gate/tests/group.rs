@@ -2,6 +2,7 @@
 //! nothing but messages.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::path::PathBuf;
 use std::{
     net::SocketAddr,
     sync::{
@@ -47,7 +48,13 @@ async fn listener() -> TcpListener {
 }
 
 fn master(listener: TcpListener) -> Master {
+    master_with(listener, None)
+}
+
+fn master_with(listener: TcpListener, epoch_file: Option<PathBuf>) -> Master {
     let config = MasterConfig {
+        tls: None,
+        epoch_file,
         name: "master@0".parse().unwrap(),
         group: "test".parse().unwrap(),
         secret: Secret::new(SECRET),
@@ -72,6 +79,7 @@ fn limits() -> Limits {
         session_window: 16,
         scene_window_bytes: 16 * 1024 * 1024,
         link_outbox_bytes: 64 * 1024 * 1024,
+        pair_bytes: 4 << 20,
         call_timeout: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(30),
         handler_warn: Duration::from_secs(1),
@@ -110,7 +118,7 @@ impl Scene {
     async fn start(name: &str, uplink: Uplink) -> Arc<Scene> {
         let scene = Arc::new(Scene::default());
         let services = Services::new()
-            .request(method::SESSION_VERIFY, {
+            .serve(method::SESSION_VERIFY, {
                 let scene = Arc::clone(&scene);
                 move |request| scene.verify(&request)
             })
@@ -154,7 +162,7 @@ impl Scene {
             secret: Secret::new(SECRET),
             ..NodeConfig::default()
         };
-        let node = Node::spawn(config, services);
+        let node = Node::join(config, services);
         soon(node.ready()).await;
         assert!(scene.node.set(node).is_ok());
         scene
@@ -183,12 +191,13 @@ impl Scene {
             cmd,
             body,
         };
-        node.notify(gate, method::GATE_DELIVER, &deliver).unwrap();
+        node.notify_message(gate, method::GATE_DELIVER, &deliver)
+            .unwrap();
         let finished = v1::Finished {
             logins: vec![login],
             frames: vec![1],
         };
-        node.control(gate, method::SESSION_FINISHED, &finished)
+        node.control_message(gate, method::SESSION_FINISHED, &finished)
             .unwrap();
     }
 
@@ -307,7 +316,24 @@ async fn scene_that_goes_takes_its_sessions_and_its_successor_takes_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gate_that_loses_its_master_closes_its_sessions_and_takes_new_ones_later() {
+async fn sessions_go_on_when_the_master_has_been_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let epoch_file = Some(folder.path().join("epoch"));
+    let first = master_with(listener().await, epoch_file.clone());
+    let address = first.address();
+    let _scene = Scene::start("scene@0", Uplink::Remote(address)).await;
+    let gate = gate(Uplink::Remote(address), None).await;
+    let mut alice = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
+    echoes(&mut alice, "before").await;
+    first.shutdown().await;
+    let again = TcpListener::bind(address).await.unwrap();
+    let _second = master_with(again, epoch_file);
+    echoes(&mut alice, "after").await;
+    assert_eq!(gate.sessions(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gate_whose_lease_ends_closes_its_sessions_and_takes_new_ones_later() {
     let first = master(listener().await);
     let address = first.address();
     let scene = Scene::start("scene@0", Uplink::Remote(address)).await;
@@ -315,11 +341,11 @@ async fn gate_that_loses_its_master_closes_its_sessions_and_takes_new_ones_later
     let mut alice = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
     echoes(&mut alice, "before").await;
     first.shutdown().await;
-    let reason = reason(&mut alice).await;
-    assert!(["group_lost", "scene_lost"].contains(&&*reason), "{reason}");
-
+    // A master that knows nothing of an earlier run honours no held id.
     let again = TcpListener::bind(address).await.unwrap();
     let _second = master(again);
+    let reason = reason(&mut alice).await;
+    assert!(["group_lost", "scene_lost"].contains(&&*reason), "{reason}");
     soon(gate.ready()).await;
     let mut alice = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
     echoes(&mut alice, "after").await;

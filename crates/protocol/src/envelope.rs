@@ -19,6 +19,9 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// up to 1 KiB and a trace context of up to 1 KiB.
 pub const MAX_BODY_BYTES: usize = MAX_BYTES - 4096;
 
+/// The most bytes of a method's name.
+pub const MAX_METHOD_BYTES: usize = 256;
+
 /// A message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -373,7 +376,7 @@ mod tests {
     prop_compose! {
         fn envelopes()(
             (destination, source, sequence, acknowledged, call_id) in any::<(u64, u64, u64, u64, u64)>(),
-            kind in 1i32..=6,
+            kind in 1i32..=9,
             deadline_ms in any::<u32>(),
             (method, group) in (".{0,20}", ".{0,20}"),
             (trace, body) in any::<(Vec<u8>, Vec<u8>)>(),

@@ -25,6 +25,7 @@ pub mod link;
 pub mod method;
 mod name;
 mod secret;
+pub mod tls;
 pub mod token;
 
 /// The generated messages of `proto/redrabbit/v1`, documented there.

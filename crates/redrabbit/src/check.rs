@@ -2,7 +2,8 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use topology::{Gate, Topology, TopologyError};
+use protocol::tls::Tls;
+use topology::{Gate, Slave, Topology, TopologyError, this_machine};
 
 use crate::table::Table;
 
@@ -40,9 +41,8 @@ Exit codes:
 pub fn run(args: &CheckArgs) -> Result<String, TopologyError> {
     let topology = Topology::load(&args.file, &args.set)?;
     let mut text = summary(&topology);
-    if let Some(warning) = missing_scripts(&topology) {
-        text.push_str(&warning);
-    }
+    text.extend(missing_scripts(&topology));
+    text.extend(useless_certificates(&topology, &this_machine()));
     Ok(text)
 }
 
@@ -57,6 +57,15 @@ fn summary(topology: &Topology) -> String {
         optional(master.http),
         String::new(),
     ]);
+    for (name, slave) in &topology.slaves {
+        table.row([
+            name.to_string(),
+            slave.machine.clone(),
+            slave.listen.to_string(),
+            optional(slave.http),
+            advertised(slave),
+        ]);
+    }
     for (name, scene) in &topology.scenes {
         table.row([
             name.to_string(),
@@ -75,7 +84,7 @@ fn summary(topology: &Topology) -> String {
             path_of_a_session(gate),
         ]);
     }
-    let roles = 1 + topology.scenes.len() + topology.gates.len();
+    let roles = 1 + topology.slaves.len() + topology.scenes.len() + topology.gates.len();
     let group = &topology.group;
     format!("group {group} is good: {roles} roles\n\n{table}")
 }
@@ -96,6 +105,20 @@ fn missing_scripts(topology: &Topology) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// What the nodes of `machine` could not start with.
+fn useless_certificates(topology: &Topology, machine: &str) -> Option<String> {
+    let mut text = String::new();
+    for name in topology.roles_on(machine) {
+        let files = topology.security.tls_files(&name)?;
+        let checked = Tls::load(files).and_then(|tls| tls.require(&topology.group, &name));
+        if let Err(error) = checked {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\nnote: {name} has no TLS: {error}");
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
 fn doors(gate: &Gate) -> String {
     let tcp = gate.tcp.map(|address| format!("tcp {address}"));
     let websocket = gate.websocket.map(|address| format!("websocket {address}"));
@@ -110,6 +133,72 @@ fn path_of_a_session(gate: &Gate) -> String {
     }
 }
 
+fn advertised(slave: &Slave) -> String {
+    let address = slave.advertise.as_ref();
+    address.map_or_else(String::new, |address| format!("reached at {address}"))
+}
+
 fn optional(address: Option<std::net::SocketAddr>) -> String {
     address.map_or_else(String::new, |address| address.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_of_this_machine_without_its_certificate_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("topology.toml");
+        std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+        let text = r#"
+            group = "GroupA"
+            [master]
+            machine = "game-1"
+            listen = "127.0.0.1:10241"
+            [slaves."slave@0"]
+            machine = "game-2"
+            listen = "127.0.0.1:10251"
+            [security]
+            authority = "ca.pem"
+            certificate = "{name}.pem"
+            key = "{name}.key"
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let topology = Topology::load(&file, &[]).unwrap();
+        let note = useless_certificates(&topology, "game-2").unwrap();
+        assert!(note.starts_with("\nnote: slave@0 has no TLS: "), "{note}");
+        assert_eq!(note.lines().count(), 2, "{note}");
+        assert_eq!(useless_certificates(&topology, "game-3"), None);
+    }
+
+    #[test]
+    fn slaves_are_listed_after_the_master_with_where_they_are_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("topology.toml");
+        let text = r#"
+            group = "GroupA"
+            [master]
+            listen = "127.0.0.1:10241"
+            [slaves."slave@0"]
+            machine = "game-1"
+            listen = "127.0.0.1:10251"
+            http = "127.0.0.1:10351"
+            [slaves."slave@1"]
+            machine = "game-2"
+            listen = "127.0.0.1:10251"
+            advertise = "game-2:10251"
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let set = Vec::new();
+        assert_eq!(
+            run(&CheckArgs { file, set }).unwrap(),
+            "group GroupA is good: 3 roles\n\
+             \n\
+             NAME      MACHINE    LISTENS          HTTP             MORE\n\
+             master@0  localhost  127.0.0.1:10241  -                -\n\
+             slave@0   game-1     127.0.0.1:10251  127.0.0.1:10351  -\n\
+             slave@1   game-2     127.0.0.1:10251  -                reached at game-2:10251\n"
+        );
+    }
 }

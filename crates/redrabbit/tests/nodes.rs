@@ -1,13 +1,15 @@
 //! `redrabbit nodes` against a master that answers, refuses, or is not there.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
+use protocol::tls::{Tls, TlsFiles};
 use protocol::v1::{
-    JoinRequest, JoinResponse, ListNodesRequest, ListNodesResponse, NodeRecord, NodeState, Role,
-    Script, Snapshot,
+    JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
+    ListNodesResponse, NodeRecord, NodeState, Role, Script, Snapshot,
     registry_server::{Registry, RegistryServer},
 };
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, time::timeout};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming, transport::Server};
@@ -24,6 +26,13 @@ impl Registry for Master {
         _: Request<Streaming<JoinRequest>>,
     ) -> Result<Response<Self::JoinStream>, Status> {
         Err(Status::unimplemented("nobody joins here"))
+    }
+
+    async fn least_loaded(
+        &self,
+        _: Request<LeastLoadedRequest>,
+    ) -> Result<Response<LeastLoadedResponse>, Status> {
+        Err(Status::unimplemented("nobody asks here"))
     }
 
     async fn list_nodes(
@@ -46,12 +55,21 @@ impl Registry for Master {
             }),
             ..NodeRecord::default()
         };
+        let slave = NodeRecord {
+            node_id: (7 << 32) | 3,
+            name: "slave@0".into(),
+            role: Role::Slave.into(),
+            state: NodeState::Draining.into(),
+            address: "10.0.0.2:10251".into(),
+            build: "0.1.0".into(),
+            ..NodeRecord::default()
+        };
         Ok(Response::new(ListNodesResponse {
             group: "GroupA".into(),
             epoch: 7,
             snapshot: Some(Snapshot {
                 revision: 5,
-                nodes: vec![scene],
+                nodes: vec![slave, scene],
             }),
         }))
     }
@@ -92,8 +110,9 @@ async fn the_directory_is_printed_as_a_table() {
     let (code, said, _) = nodes(&["--master", &address, "--secret-file", secret]).await;
     assert_eq!(code, 0);
     assert!(said.contains("group GroupA, epoch 7, revision 5"), "{said}");
-    let row = "scene@0  scene  ready  41    v3 a1b2c3d4e5f6  0.1.0  7.2";
-    assert!(said.contains(row), "{said}");
+    let scene = "scene@0  scene  ready     41    v3 a1b2c3d4e5f6  0.1.0  7.2  -\n";
+    let slave = "slave@0  slave  draining  0     -                0.1.0  7.3  10.0.0.2:10251\n";
+    assert!(said.contains(&format!("{scene}{slave}")), "{said}");
 }
 
 #[tokio::test]
@@ -111,6 +130,98 @@ async fn the_topology_says_where_the_master_is_and_what_the_secret() {
     assert_eq!(code, 0, "{wrong}");
     let directory: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(directory["nodes"][0]["script"]["hash"], "a1b2c3d4e5f6");
+}
+
+#[tokio::test]
+async fn a_master_that_speaks_tls_is_shown_the_certificate_of_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    authority.certify("master@0", "0.master.GroupA");
+    let address = start_tls_master(folder.path()).await;
+    let topology = format!(
+        "group = \"GroupA\"\n[master]\nlisten = \"{address}\"\n\
+         [scenes.\"scene@0\"]\nscript = \"main.py\"\n\
+         [security]\nsecret = \"sesame\"\nauthority = \"authority.pem\"\n\
+         certificate = \"own/{{name}}.pem\"\nkey = \"own/{{name}}.key\"\n"
+    );
+    let file = folder.path().join("topology.toml");
+    fs::write(&file, topology).unwrap();
+    let file = file.to_str().unwrap();
+
+    // The master's is on another machine, and so is the scene's.
+    let (code, _, said) = nodes(&["--topology", file]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("own/master@0.pem"), "{said}");
+    assert!(said.contains("ask on a machine that runs a node"), "{said}");
+
+    fs::create_dir(folder.path().join("own")).unwrap();
+    authority.certify("own/scene@0", "0.scene.GroupA");
+    let (code, said, wrong) = nodes(&["--topology", file]).await;
+    assert_eq!(code, 0, "{wrong}");
+    assert!(said.contains("group GroupA, epoch 7"), "{said}");
+
+    // One that another authority has signed.
+    let other = tempfile::tempdir().unwrap();
+    fs::create_dir(other.path().join("own")).unwrap();
+    Authority::new(other.path()).certify("own/scene@0", "0.scene.GroupA");
+    for file in ["own/scene@0.pem", "own/scene@0.key", "authority.pem"] {
+        fs::copy(other.path().join(file), folder.path().join(file)).unwrap();
+    }
+    let (code, _, said) = nodes(&["--topology", file]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("it is not signed by the authority in "),
+        "{said}"
+    );
+    assert!(
+        said.contains(&folder.path().display().to_string()),
+        "{said}"
+    );
+}
+
+async fn start_tls_master(folder: &Path) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tls = Tls::load(TlsFiles {
+        authority: folder.join("authority.pem"),
+        certificate: folder.join("master@0.pem"),
+        key: folder.join("master@0.key"),
+    });
+    let serving = Server::builder()
+        .add_service(RegistryServer::new(Master))
+        .serve_with_incoming(tls.unwrap().incoming(listener));
+    tokio::spawn(serving);
+    address
+}
+
+/// Signs certificates for the nodes of a folder.
+struct Authority<'a> {
+    folder: &'a Path,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority<'_> {
+    fn new(folder: &Path) -> Authority<'_> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(folder.join("authority.pem"), certificate.pem()).unwrap();
+        Authority {
+            folder,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// Writes `file`.pem and `file`.key.
+    fn certify(&self, file: &str, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let path = |end: &str| self.folder.join(format!("{file}.{end}"));
+        fs::write(path("pem"), certificate.pem()).unwrap();
+        fs::write(path("key"), key.serialize_pem()).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,27 @@ async fn roles_start_in_order_and_sigterm_stops_them_in_reverse() {
 }
 
 #[tokio::test]
+async fn a_slave_starts_right_after_the_master_and_stops_right_before_it() {
+    let up = Stage::new().with_slave().up().comes_up().await;
+    up.signal(Signal::TERM);
+    let (status, log, stage) = up.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let (starts, stops) = (
+        ["started slave@0", "ready slave@0"],
+        ["asked slave@0", "stopped slave@0"],
+    );
+    let events = [
+        &STARTS[..2],
+        &starts,
+        &STARTS[2..],
+        &STOPS[..4],
+        &stops,
+        &STOPS[4..],
+    ];
+    assert_eq!(stage.events(), events.concat());
+}
+
+#[tokio::test]
 async fn ctrl_c_at_a_terminal_reaches_only_up_itself() {
     let up = Stage::new().up().comes_up().await;
     up.signal_group(Signal::INT);

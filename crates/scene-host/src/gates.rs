@@ -63,6 +63,7 @@ mod tests {
             name: "gate@0".parse().unwrap(),
             role,
             state,
+            address: String::new(),
             methods: Vec::new(),
             load: 0,
             build: String::new(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use daemon::{Args, Daemon};
-use ffrpc::Uplink;
+use ffrpc::{Credentials, Uplink};
 use protocol::v1::Role;
 use scene_host::{Scene, SceneConfig};
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,9 +41,10 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         limits: topology.limits.clone(),
     };
     let uplink = Uplink::Remote(topology.master.listen);
-    let secret = topology.security.secret.clone();
+    let (secret, tls) = (topology.security.secret.clone(), daemon.boot.tls.clone());
+    let credentials = Credentials::new(secret, tls, &topology.group);
     let scene = tokio::select! {
-        scene = Scene::start(config, uplink, secret) => scene?,
+        scene = Scene::start(config, uplink, credentials) => scene?,
         // The script may take long to load, or never end to.
         () = daemon.shutdown.requested() => return Ok(()),
     };

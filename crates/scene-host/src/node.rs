@@ -39,7 +39,7 @@ pub(crate) fn services(inbox: &Arc<Inbox>, gates: &Arc<Gates>) -> Services {
     );
     let (gates_entered, gates) = (gates.clone(), gates.clone());
     Services::new()
-        .request(method::SESSION_VERIFY, move |request| {
+        .serve(method::SESSION_VERIFY, move |request| {
             answer_verify(verify.clone(), request)
         })
         .message(method::SESSION_ENTER, move |message| {
@@ -211,7 +211,10 @@ fn perform(node: &Node, gates: &Gates, action: Action) {
                 login: login.0,
                 reason: reason.into(),
             };
-            note(gate, node.control(gate, method::GATE_CLOSE, &message));
+            note(
+                gate,
+                node.control_message(gate, method::GATE_CLOSE, &message),
+            );
         }
         Action::Finished(Finished {
             gate,
@@ -220,13 +223,19 @@ fn perform(node: &Node, gates: &Gates, action: Action) {
         }) => {
             let logins = logins.into_iter().map(|login| login.0).collect();
             let message = v1::Finished { logins, frames };
-            note(gate, node.control(gate, method::SESSION_FINISHED, &message));
+            note(
+                gate,
+                node.control_message(gate, method::SESSION_FINISHED, &message),
+            );
         }
     }
 }
 
 fn deliver(node: &Node, gate: NodeId, message: &v1::Deliver) {
-    note(gate, node.notify(gate, method::GATE_DELIVER, message));
+    note(
+        gate,
+        node.notify_message(gate, method::GATE_DELIVER, message),
+    );
 }
 
 /// Counts what was not sent. A gate that is gone is said by its own event.

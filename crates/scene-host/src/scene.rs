@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use ffrpc::{Node, NodeConfig, Uplink};
+use ffrpc::{Credentials, Node, NodeConfig, Uplink};
 use protocol::{
-    NodeName, Secret,
+    NodeName,
     v1::{NodeState, Role},
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -45,15 +45,18 @@ impl Scene {
     pub async fn start(
         config: SceneConfig,
         uplink: Uplink,
-        secret: Secret,
+        credentials: impl Into<Credentials>,
     ) -> Result<Self, SceneError> {
+        let Credentials { secret, encryption } = credentials.into();
         let node_config = NodeConfig {
             name: config.name,
             role: Role::Scene,
             uplink,
             secret,
+            encryption,
             call_timeout: config.limits.call_timeout,
             outbox_bytes: config.limits.link_outbox_bytes,
+            pair_bytes: config.limits.pair_bytes,
             build: daemon::build_version().to_owned(),
             ..NodeConfig::default()
         };
@@ -64,7 +67,7 @@ impl Scene {
         })
         .await?;
         let gates = Arc::new(Gates::default());
-        let node = Node::spawn(node_config, node::services(host.inbox(), &gates));
+        let node = Node::join(node_config, node::services(host.inbox(), &gates));
         let actions = tokio::spawn(node::perform_actions(
             node.clone(),
             gates,

@@ -1,4 +1,5 @@
-//! A group in one process.
+//! A group in one process. The slaves of its topology are left out: nodes of one
+//! process are linked by memory, and a slave would put a socket between them.
 
 use std::{io, net::SocketAddr, path::Path, time::Duration};
 
@@ -68,17 +69,25 @@ impl Solo {
                 file: file.display().to_string(),
             });
         }
+        if let Some(slaves) = names(topology.slaves.keys()) {
+            info!(
+                slaves,
+                "slaves are left out: within one process nodes need none"
+            );
+        }
         // Every socket opens before anything starts: one that cannot leaves
         // nothing half done.
         let sockets = Sockets::open(topology, file)?;
         let build = daemon::build_version();
         let master = MasterConfig {
+            tls: None,
             name: topology.master.name.clone(),
             group: topology.group.clone(),
             secret: topology.security.secret.clone(),
             lease: topology.limits.lease,
             outbox_bytes: topology.limits.link_outbox_bytes,
             build: build.to_owned(),
+            epoch_file: None,
         };
         let master = Master::start(master, sockets.master).map_err(SoloError::Master)?;
         info!(address = %master.address(), "listening for nodes");
@@ -159,6 +168,12 @@ impl Solo {
     }
 }
 
+/// "slave@0, slave@1"; nothing where there is none.
+fn names<'a>(names: impl Iterator<Item = &'a NodeName>) -> Option<String> {
+    let names: Vec<&str> = names.map(NodeName::as_str).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// Every socket of a group, open.
 struct Sockets {
     master: TcpListener,
@@ -207,5 +222,19 @@ impl Sockets {
             pages,
             readiness,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_that_are_left_out_are_named() {
+        let slaves: Vec<NodeName> = ["slave@0", "slave@1"]
+            .map(|name| name.parse().unwrap())
+            .into();
+        assert_eq!(names(slaves.iter()).as_deref(), Some("slave@0, slave@1"));
+        assert_eq!(names([].iter()), None);
     }
 }

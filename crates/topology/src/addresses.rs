@@ -10,6 +10,7 @@ use crate::{
     plan::may_meet,
     reference::{SECTIONS, Section},
     settings::Settings,
+    tls,
 };
 
 /// Notes what is wrong with where nodes listen.
@@ -92,55 +93,117 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0 && one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
 }
 
-/// A master that other machines can reach, and that asks for no secret.
+/// A broker's `listen` and what it says.
+struct Broker {
+    path: KeyPath,
+    address: SocketAddr,
+    place: Place,
+}
+
+/// The brokers in the order of the file.
+fn brokers(settings: &Settings) -> Vec<Broker> {
+    let master = KeyPath::new([Section::Master.top()]);
+    let nodes = std::iter::once(master).chain(settings.nodes(Section::Slave));
+    let mut brokers: Vec<Broker> = nodes
+        .filter_map(|node| {
+            let path = node.child("listen");
+            Some(Broker {
+                address: settings.text(&path)?,
+                place: settings.place(&path)?.clone(),
+                path,
+            })
+        })
+        .collect();
+    brokers.sort_by(|a, b| a.place.order(&b.place).then_with(|| a.path.cmp(&b.path)));
+    brokers
+}
+
+/// A broker that other machines can reach, and that asks for no secret, or
+/// speaks so that others can read it. The first one stands for all: what is
+/// missing is the same.
 fn exposure(settings: &Settings, findings: &mut Findings) {
-    let listen = KeyPath::new(["master", "listen"]);
-    let keys = ["secret", "secret_file"].map(|name| KeyPath::new(["security", name]));
-    let safe = |path: &KeyPath| settings.text::<String>(path).is_some() || findings.touches(path);
-    let Some(address) = settings.text::<SocketAddr>(&listen) else {
+    let brokers = brokers(settings);
+    let is_open = |broker: &&Broker| !broker.address.ip().to_canonical().is_loopback();
+    let Some(first) = brokers.iter().find(is_open) else {
         return;
     };
-    if address.ip().to_canonical().is_loopback() || keys.iter().any(safe) {
-        return;
-    }
-    if let Some(place) = settings.place(&listen) {
+    let Broker {
+        path,
+        address,
+        place,
+    } = first;
+    let key = |name| KeyPath::new([Section::Security.top(), name]);
+    let safe = |path: &KeyPath| settings.text::<String>(path).is_some() || findings.touches(path);
+    if !["secret", "secret_file"].map(key).iter().any(safe) {
         let found = format!("{address}, which other machines can reach, and no secret");
         let expected = "secret or secret_file in [security], or an address of loopback";
-        findings.note(Problem::Exposed, place, &listen, found, expected);
+        findings.note(Problem::Exposed, place, path, found, expected);
+    }
+    let allowed = key("allow_plaintext");
+    let is_allowed = settings.switch(&allowed) == Some(true) || findings.touches(&allowed);
+    if !is_allowed && !tls::is_wanted(settings, findings) {
+        let found = format!(
+            "{address}, which other machines can reach, and no TLS: whoever sees the network in \
+             between can read all that nodes say, the group's secret too"
+        );
+        let expected = "authority, certificate and key in [security], or allow_plaintext = true \
+                        there if nobody else is on that network, or an address of loopback";
+        findings.note(Problem::Exposed, place, path, found, expected);
     }
 }
 
-/// A master on "every address" is none that another machine could dial.
+/// A master on "every address" is none that another machine could dial, and a
+/// slave is dialled where its record says.
 fn reach(settings: &Settings, findings: &mut Findings) {
-    let master = KeyPath::new(["master"]);
-    let listen = master.child("listen");
-    let Some(address) = settings.text::<SocketAddr>(&listen) else {
-        return;
-    };
+    let master = KeyPath::new([Section::Master.top()]);
     let home: String = settings.text(&master.child("machine")).unwrap_or_default();
-    let nodes = settings
-        .nodes(Section::Gate)
-        .into_iter()
-        .chain(settings.nodes(Section::Scene));
-    let mut away: Vec<(KeyPath, String)> = nodes
-        .filter_map(|node| {
-            Some((
-                node.clone(),
-                settings.text::<String>(&node.child("machine"))?,
-            ))
-        })
-        .filter(|(_, machine)| !may_meet(&home, machine))
-        .collect();
-    away.sort();
-    if let (true, Some((node, machine)), Some(place)) = (
-        address.ip().is_unspecified(),
-        away.first(),
-        settings.place(&listen),
-    ) {
-        let found = format!("{address}, which {node} on {machine} cannot connect to");
-        let expected = "the address of the master's machine, which nodes connect to";
-        findings.note(Problem::WrongValue, place, &listen, found, expected);
+    for broker in brokers(settings) {
+        let Broker {
+            path,
+            address,
+            place,
+        } = &broker;
+        if !address.ip().is_unspecified() {
+            continue;
+        }
+        let (found, expected) = if *path == master.child("listen") {
+            let Some((node, machine)) = away_from(&home, settings) else {
+                continue;
+            };
+            (
+                format!("{address}, which {node} on {machine} cannot connect to"),
+                "the address of the master's machine, which nodes connect to",
+            )
+        } else {
+            let advertise = path.parents().next().unwrap_or_default().child("advertise");
+            if settings.text::<String>(&advertise).is_some() || findings.touches(&advertise) {
+                continue;
+            }
+            (
+                format!(
+                    "{address} and no advertise, and nodes cannot connect to {}",
+                    address.ip()
+                ),
+                "the address of the slave's machine, or advertise beside it: a host and a port \
+                 where nodes reach it",
+            )
+        };
+        findings.note(Problem::WrongValue, place, path, found, expected);
     }
+}
+
+/// The first of the nodes that are not on the machine `home`.
+fn away_from(home: &str, settings: &Settings) -> Option<(KeyPath, String)> {
+    let sections = [Section::Slave, Section::Gate, Section::Scene];
+    sections
+        .into_iter()
+        .flat_map(|section| settings.nodes(section))
+        .filter_map(|node| {
+            let machine: String = settings.text(&node.child("machine"))?;
+            Some((node, machine))
+        })
+        .filter(|(_, machine)| !may_meet(home, machine))
+        .min()
 }
 
 #[cfg(test)]

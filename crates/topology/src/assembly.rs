@@ -1,6 +1,6 @@
 //! Reads the plan out of the settings.
 
-use std::{fs, str::FromStr};
+use std::{fs, path::Path, str::FromStr};
 
 use protocol::{NodeName, Secret};
 
@@ -9,16 +9,20 @@ use crate::{
     findings::Findings,
     layer::KeyPath,
     mistake::{Place, Problem},
-    plan::{Gate, Limits, Master, Scene, Security, Topology},
+    plan::{Gate, Limits, Master, Scene, Slave, Topology},
     reference::{Key, Section},
+    security::Security,
     settings::Settings,
+    state, tls,
 };
 
 /// The plan, or nothing when a key is missing or a secret cannot be read, which
-/// is then noted.
+/// is then noted. `state_dir` is where a master keeps its state unless told
+/// otherwise.
 pub(crate) fn assemble(
     settings: &Settings,
     top: &Place,
+    state_dir: &Path,
     findings: &mut Findings,
 ) -> Option<Topology> {
     let mut missing = Missing {
@@ -29,13 +33,17 @@ pub(crate) fn assemble(
     // All of them are looked at before the first `?` may end this.
     missing.check(&KeyPath::new(["group"]), Section::Top);
     missing.check(&KeyPath::new(["master", "listen"]), Section::Master);
+    for node in settings.nodes(Section::Slave) {
+        missing.check(&node.child("listen"), Section::Slave);
+    }
     for node in settings.nodes(Section::Scene) {
         missing.check(&node.child("script"), Section::Scene);
     }
     let security = security(settings, findings);
     Some(Topology {
         group: settings.text(&KeyPath::new(["group"]))?,
-        master: master(settings)?,
+        master: master(settings, state_dir)?,
+        slaves: nodes(settings, Section::Slave, |node| slave(settings, node))?,
         gates: nodes(settings, Section::Gate, |node| gate(settings, node))?,
         scenes: nodes(settings, Section::Scene, |node| scene(settings, node))?,
         limits: limits(settings)?,
@@ -74,12 +82,27 @@ fn nodes<T>(
     settings.nodes(section).into_iter().map(named).collect()
 }
 
-fn master(settings: &Settings) -> Option<Master> {
+fn master(settings: &Settings, state_dir: &Path) -> Option<Master> {
     let path = KeyPath::new(["master"]);
+    let group = settings.text(&KeyPath::new(["group"]))?;
+    let listen = settings.text(&path.child("listen"))?;
+    let given = settings.path(&path.child("state_dir"));
+    let state_dir = given.as_deref().unwrap_or(state_dir);
     Some(Master {
         name: NodeName::from_str("master@0").ok()?,
         machine: settings.text(&path.child("machine"))?,
+        listen,
+        http: settings.text(&path.child("http")),
+        workers: settings.number(&path.child("workers"))?,
+        epoch_file: state::epoch_file(state_dir, &group, listen),
+    })
+}
+
+fn slave(settings: &Settings, path: &KeyPath) -> Option<Slave> {
+    Some(Slave {
+        machine: settings.text(&path.child("machine"))?,
         listen: settings.text(&path.child("listen"))?,
+        advertise: settings.text(&path.child("advertise")),
         http: settings.text(&path.child("http")),
         workers: settings.number(&path.child("workers"))?,
     })
@@ -120,6 +143,7 @@ fn limits(settings: &Settings) -> Option<Limits> {
         session_window: settings.number(&at("session_window"))?,
         scene_window_bytes: settings.number(&at("scene_window_bytes"))?,
         link_outbox_bytes: settings.number(&at("link_outbox_bytes"))?,
+        pair_bytes: settings.number(&at("pair_bytes"))?,
         call_timeout: settings.duration(&at("call_timeout"))?,
         handler_timeout: settings.duration(&at("handler_timeout"))?,
         handler_warn: settings.duration(&at("handler_warn"))?,
@@ -129,13 +153,21 @@ fn limits(settings: &Settings) -> Option<Limits> {
 }
 
 fn security(settings: &Settings, findings: &mut Findings) -> Option<Security> {
+    // Both are looked at before a `?` may end this.
+    let (secret, tls) = (secret(settings, findings), tls::files(settings, findings));
+    Some(Security {
+        secret: secret?,
+        allow_plaintext: settings.switch(&KeyPath::new(["security", "allow_plaintext"]))?,
+        tls,
+    })
+}
+
+fn secret(settings: &Settings, findings: &mut Findings) -> Option<Secret> {
     let secret = KeyPath::new(["security", "secret"]);
     let secret_file = KeyPath::new(["security", "secret_file"]);
     let Some(file) = settings.path(&secret_file) else {
         let secret = settings.text::<String>(&secret).unwrap_or_default();
-        return Some(Security {
-            secret: Secret::new(secret),
-        });
+        return Some(Secret::new(secret));
     };
     let place = settings.place(&secret_file)?;
     if let Some(other) = settings
@@ -156,9 +188,7 @@ fn security(settings: &Settings, findings: &mut Findings) -> Option<Security> {
     // been put in the place of the path.
     let found = match fs::read(&file).map(String::from_utf8) {
         Ok(Ok(text)) if !text.trim().is_empty() => {
-            return Some(Security {
-                secret: Secret::new(text.trim()),
-            });
+            return Some(Secret::new(text.trim()));
         }
         Ok(Ok(_)) => "a file with nothing in it".to_owned(),
         Ok(Err(_)) => "a file that is not UTF-8 text".to_owned(),

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Machine,
     /// An IP address and a port.
     Address,
+    /// A host that others dial, by name or by IP address, and a port.
+    Endpoint,
     /// The name of a node of this role.
     Node(&'static str),
     /// A file or folder.
@@ -32,6 +34,8 @@ pub(crate) enum Kind {
     Duration(u64, u64),
     /// A whole number, from the first to the second.
     Count(u64, u64),
+    /// True or false.
+    Switch,
 }
 
 /// The longest name of a machine, as the domain name system has it.
@@ -39,13 +43,14 @@ const LONGEST_MACHINE: usize = 253;
 
 impl Kind {
     /// The value in its plain form (text, a number of bytes, milliseconds or
-    /// pieces, or a list of texts), or nothing when it is not of this kind.
+    /// pieces, true or false, or a list of texts), or nothing when it is not of this kind.
     pub(crate) fn read(self, given: &Given) -> Option<Given> {
         match self {
             Kind::Size(least, most) => within(size(given)?, least, most),
             Kind::Duration(least, most) => within(parse_duration(text(given)?)?, least, most),
             Kind::Count(least, most) => within(count(given)?, least, most),
             Kind::Paths => paths(given),
+            Kind::Switch => switch(given),
             _ => {
                 let text = text(given)?;
                 self.accepts(text).then(|| Given::Text(text.to_owned()))
@@ -56,20 +61,17 @@ impl Kind {
     fn accepts(self, text: &str) -> bool {
         match self {
             Kind::Group => text.parse::<GroupName>().is_ok(),
-            Kind::Machine => {
-                !text.is_empty()
-                    && text.len() <= LONGEST_MACHINE
-                    && text.bytes().all(|byte| {
-                        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
-                    })
-            }
+            Kind::Machine => is_machine(text),
             Kind::Address => text.parse::<SocketAddr>().is_ok(),
+            Kind::Endpoint => is_endpoint(text),
             Kind::Node(role) => text
                 .parse::<NodeName>()
                 .is_ok_and(|name| name.role() == role),
             Kind::Path => is_path(text),
             Kind::Secret => !text.trim().is_empty(),
-            Kind::Paths | Kind::Size(..) | Kind::Duration(..) | Kind::Count(..) => false,
+            Kind::Paths | Kind::Size(..) | Kind::Duration(..) | Kind::Count(..) | Kind::Switch => {
+                false
+            }
         }
     }
 
@@ -78,7 +80,10 @@ impl Kind {
     pub(crate) fn expects_for(self, given: &Given) -> String {
         match (given, self) {
             (Given::Word(_), Kind::Paths) => "paths with \":\" between them".to_owned(),
-            (Given::Word(_), _) => self.expects().replace(" in quotes", ""),
+            (Given::Word(_), _) => self
+                .expects()
+                .replace(" in quotes", "")
+                .replace(", without quotes", ""),
             _ => self.expects(),
         }
     }
@@ -93,6 +98,9 @@ impl Kind {
             Kind::Address => {
                 "an IP address and a port in quotes, such as \"127.0.0.1:10241\"".to_owned()
             }
+            Kind::Endpoint => "a host and a port that can be dialled, in quotes, such as \
+                               \"game-2.example.net:10251\""
+                .to_owned(),
             Kind::Node(role) => format!("the name of a {role} in quotes, such as \"{role}@0\""),
             Kind::Path => "a path in quotes".to_owned(),
             Kind::Paths => "a list of paths, such as [\"lib\", \"/srv/game/lib\"]".to_owned(),
@@ -101,7 +109,7 @@ impl Kind {
                 "a size from {} to {}, such as \"{}\"",
                 show_size(least),
                 show_size(most),
-                show_size(most.min(64 << 10)),
+                show_size((64 << 10).clamp(least, most)),
             ),
             Kind::Duration(least, most) => format!(
                 "a duration in quotes from {} to {}, such as \"10s\" or \"500ms\"",
@@ -109,6 +117,7 @@ impl Kind {
                 show_duration(most),
             ),
             Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
+            Kind::Switch => "true or false, without quotes".to_owned(),
         }
     }
 
@@ -116,13 +125,14 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Group | Kind::Machine | Kind::Node(_) => "name",
-            Kind::Address => "address",
+            Kind::Address | Kind::Endpoint => "address",
             Kind::Path => "path",
             Kind::Paths => "paths",
             Kind::Secret => "text",
             Kind::Size(..) => "size",
             Kind::Duration(..) => "duration",
             Kind::Count(..) => "number",
+            Kind::Switch => "switch",
         }
     }
 }
@@ -145,6 +155,32 @@ fn count(given: &Given) -> Option<u64> {
 
 fn size(given: &Given) -> Option<u64> {
     count(given).or_else(|| parse_size(text(given)?))
+}
+
+fn switch(given: &Given) -> Option<Given> {
+    match given {
+        Given::Boolean(value) => Some(Given::Boolean(*value)),
+        Given::Word(word) => word.parse().ok().map(Given::Boolean),
+        _ => None,
+    }
+}
+
+fn is_machine(text: &str) -> bool {
+    let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !text.is_empty() && text.len() <= LONGEST_MACHINE && text.bytes().all(of_a_name)
+}
+
+/// "Every address" and port 0 are for those who listen: nobody can dial them.
+/// Text of digits and dots alone is an IP address, or a mistake in one.
+fn is_endpoint(text: &str) -> bool {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return !address.ip().to_canonical().is_unspecified() && address.port() != 0;
+    }
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_name = host.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+        is_name && is_machine(host) && is_port && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
 }
 
 /// A list in the file; outside of it, paths with `:` between them, as in
@@ -177,4 +213,64 @@ fn within(number: u64, least: u64, most: u64) -> Option<Given> {
     (least..=most)
         .contains(&number)
         .then(|| Given::Number(number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_read(kind: Kind, given: &Given) -> bool {
+        kind.read(given).is_some()
+    }
+
+    #[test]
+    fn an_endpoint_is_what_can_be_dialled() {
+        for right in [
+            "10.0.0.2:10251",
+            "[2001:db8::2]:10251",
+            "game-2:1",
+            "game-2.example.net:65535",
+        ] {
+            assert!(
+                is_read(Kind::Endpoint, &Given::Text(right.into())),
+                "{right}"
+            );
+        }
+        for wrong in [
+            "",
+            ":10251",
+            "game-2",
+            "game-2:",
+            "game-2:0",
+            "game-2:65536",
+            "game-2:+1",
+            "game 2:1",
+            "http://game-2:1",
+            "10.0.0:1",
+            "10.0.0.256:1",
+            "10.0.0.2:0",
+            "0.0.0.0:10251",
+            "[::]:10251",
+            "[::ffff:0.0.0.0]:10251",
+        ] {
+            assert!(
+                !is_read(Kind::Endpoint, &Given::Text(wrong.into())),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_switch_is_a_boolean_in_the_file_and_a_word_outside() {
+        assert!(is_read(Kind::Switch, &Given::Boolean(false)));
+        assert!(is_read(Kind::Switch, &Given::Word("true".into())));
+        for wrong in ["True", "yes", "1", ""] {
+            assert!(
+                !is_read(Kind::Switch, &Given::Word(wrong.into())),
+                "{wrong}"
+            );
+        }
+        assert!(!is_read(Kind::Switch, &Given::Text("true".into())));
+        assert!(!is_read(Kind::Switch, &Given::Number(1)));
+    }
 }

@@ -15,14 +15,19 @@
 //!    the defaults of the reference lowest.
 //! 4. `assembly` reads the plan out of them; what is missing shows here.
 //! 5. `relations` checks what no single key can tell: clashing addresses,
-//!    names that nobody declares, a master that anyone could join.
+//!    names that nobody declares, brokers that anyone could join or overhear.
+//!
+//! What a plan means on one machine and for one node is in `state` (where a
+//! master keeps its epoch) and `security` (whose certificate is where).
 //!
 //! Invariants: a [`Topology`] in hand has passed all of these; loading opens
 //! no socket and changes nothing; a secret appears in no `Debug` output and in
 //! no message.
 //!
 //! It does not look whether a script exists or a machine can be reached: the
-//! file is read on every machine, and most of what it names is on another.
+//! file is read on every machine, and most of what it names is on another. For
+//! the same reason a certificate that is named by its node is looked for by
+//! that node alone.
 
 mod addresses;
 mod assembly;
@@ -39,10 +44,14 @@ mod plan;
 mod reference;
 mod relations;
 mod report;
+mod security;
 mod settings;
 mod shape;
+mod state;
+mod tls;
 mod units;
 
 pub use mistake::{Mistake, Place, Problem, TopologyError};
-pub use plan::{Gate, Limits, Master, Scene, Security, Topology, this_machine};
+pub use plan::{Gate, Limits, Master, Scene, Slave, Topology, this_machine};
 pub use reference::{Key, Presence, Section, keys};
+pub use security::Security;

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::Path};
 
+use rustix::process::getuid;
+
 use crate::{
     assembly, file,
     findings::Findings,
@@ -10,7 +12,7 @@ use crate::{
     plan::Topology,
     relations,
     settings::Settings,
-    shape,
+    shape, state,
 };
 
 /// Loads `path` as seen from `folder`; everything that is read besides files is
@@ -33,7 +35,7 @@ pub(crate) fn load(
 fn resolve(
     path: &Path,
     text: &str,
-    environment: &[(OsString, OsString)],
+    variables: &[(OsString, OsString)],
     set: &[String],
     folder: &Path,
     findings: &mut Findings,
@@ -42,7 +44,7 @@ fn resolve(
     let base = base.parent().unwrap_or(folder);
     let mut written = file::parse(path, base, text, findings);
     written.keep_judgeable();
-    let environment = overrides::environment(environment, folder, findings);
+    let environment = overrides::environment(variables, folder, findings);
     let mut arguments = overrides::arguments(set, folder, findings);
     if written.whole {
         overrides::keep_declared(&mut arguments, &written.layer, findings);
@@ -60,7 +62,8 @@ fn resolve(
         column: 1,
     };
     let settings = Settings::merge(file, [environment, arguments]);
-    let topology = assembly::assemble(&settings, &top, findings);
+    let state_dir = folder.join(state::default_folder(variables, getuid().as_raw()));
+    let topology = assembly::assemble(&settings, &top, &state_dir, findings);
     relations::check(&settings, findings);
     topology
 }

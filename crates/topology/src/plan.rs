@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use protocol::{GroupName, NodeName, Secret};
+use protocol::{GroupName, NodeName};
 
-use crate::{loader, mistake::TopologyError};
+use crate::{loader, mistake::TopologyError, security::Security};
 
 /// One group, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,13 +16,15 @@ pub struct Topology {
     pub group: GroupName,
     /// The broker-master.
     pub master: Master,
+    /// The broker-slaves by name.
+    pub slaves: BTreeMap<NodeName, Slave>,
     /// The gates by name.
     pub gates: BTreeMap<NodeName, Gate>,
     /// The scenes by name.
     pub scenes: BTreeMap<NodeName, Scene>,
     /// What everybody keeps to.
     pub limits: Limits,
-    /// Who may join.
+    /// Who may join, and whether others can read what is said.
     pub security: Security,
 }
 
@@ -35,6 +37,25 @@ pub struct Master {
     pub machine: String,
     /// Where nodes reach it.
     pub listen: SocketAddr,
+    /// Where it serves metrics and health, if anywhere.
+    pub http: Option<SocketAddr>,
+    /// Threads that route messages, at least 1.
+    pub workers: usize,
+    /// Where it finds, and leaves, word of its latest run: absolute, and
+    /// perhaps not there, nor the folder that it is in.
+    pub epoch_file: PathBuf,
+}
+
+/// A broker-slave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slave {
+    /// The machine that runs it, `localhost` for every machine.
+    pub machine: String,
+    /// Where it listens for nodes.
+    pub listen: SocketAddr,
+    /// Where nodes reach it, a host and a port; `None` for where it listens,
+    /// which is an address that can be dialled then.
+    pub advertise: Option<String>,
     /// Where it serves metrics and health, if anywhere.
     pub http: Option<SocketAddr>,
     /// Threads that route messages, at least 1.
@@ -89,19 +110,12 @@ pub struct Limits {
     pub session_window: u32,
     pub scene_window_bytes: usize,
     pub link_outbox_bytes: usize,
+    pub pair_bytes: usize,
     pub call_timeout: Duration,
     pub handler_timeout: Duration,
     pub handler_warn: Duration,
     pub lease: Duration,
     pub drain_grace: Duration,
-}
-
-/// Who may join.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Security {
-    /// What a node must know; empty when the master listens on loopback only
-    /// and no secret was given.
-    pub secret: Secret,
 }
 
 /// The machine of nodes that run on every machine.
@@ -123,16 +137,21 @@ impl Topology {
         loader::load(path, &environment, set, &folder)
     }
 
-    /// The nodes of a machine in the order in which they start: master, scenes,
-    /// gates. Nodes of `localhost` are on every machine.
+    /// The nodes of a machine in the order in which they start: master, slaves,
+    /// scenes, gates. Nodes of `localhost` are on every machine.
     pub fn roles_on(&self, machine: &str) -> Vec<NodeName> {
         let master = std::iter::once((&self.master.name, &self.master.machine));
+        let slaves = self
+            .slaves
+            .iter()
+            .map(|(name, slave)| (name, &slave.machine));
         let scenes = self
             .scenes
             .iter()
             .map(|(name, scene)| (name, &scene.machine));
         let gates = self.gates.iter().map(|(name, gate)| (name, &gate.machine));
         master
+            .chain(slaves)
             .chain(scenes)
             .chain(gates)
             .filter(|(_, place)| *place == EVERY_MACHINE || is_same(place, machine))

@@ -26,6 +26,8 @@ pub enum Section {
     Top,
     /// `[master]`
     Master,
+    /// `[slaves."slave@0"]`, one a slave.
+    Slave,
     /// `[gates."gate@0"]`, one a gate.
     Gate,
     /// `[scenes."scene@0"]`, one a scene.
@@ -73,11 +75,12 @@ impl Key {
 }
 
 impl Section {
-    /// Its path in a file, with `gate@0` or `scene@0` for the name of a node.
+    /// Its path in a file, with `gate@0` and the like for the name of a node.
     pub fn path(self) -> &'static str {
         match self {
             Section::Top => "",
             Section::Master => "master",
+            Section::Slave => "slaves.\"slave@0\"",
             Section::Gate => "gates.\"gate@0\"",
             Section::Scene => "scenes.\"scene@0\"",
             Section::Limits => "limits",
@@ -88,6 +91,7 @@ impl Section {
     /// The first part of its path.
     pub(crate) fn top(self) -> &'static str {
         match self {
+            Section::Slave => "slaves",
             Section::Gate => "gates",
             Section::Scene => "scenes",
             other => other.path(),
@@ -97,6 +101,7 @@ impl Section {
     /// The role of the nodes that it names one each, if it does.
     pub(crate) fn role(self) -> Option<&'static str> {
         match self {
+            Section::Slave => Some("slave"),
             Section::Gate => Some("gate"),
             Section::Scene => Some("scene"),
             _ => None,
@@ -124,8 +129,9 @@ impl Section {
 }
 
 /// The sections below the top.
-pub(crate) const SECTIONS: [Section; 5] = [
+pub(crate) const SECTIONS: [Section; 6] = [
     Section::Master,
+    Section::Slave,
     Section::Gate,
     Section::Scene,
     Section::Limits,
@@ -157,7 +163,8 @@ const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
 
 /// An envelope is at most 1 MiB, and 4 KiB of it are its own; what stands around
-/// a client's frame in its body fits into the other 4 KiB.
+/// a client's frame in its body fits into the other 4 KiB. A pair has to take an
+/// envelope of any size, hence the least of `pair_bytes`.
 const LARGEST_FRAME: u64 = MIB - 8 * KIB;
 
 #[rustfmt::skip]
@@ -172,6 +179,20 @@ const KEYS: &[Key] = &[
     key(Section::Master, "http", Kind::Address, Optional,
         "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
     key(Section::Master, "workers", Kind::Count(1, 64), Default("1"),
+        "threads that route messages"),
+    key(Section::Master, "state_dir", Kind::Path, Optional,
+        "the folder of the file in which it finds out that it was restarted, relative to the \
+         topology file; $STATE_DIRECTORY unless set, else redrabbit-<uid> in the temporary folder"),
+
+    key(Section::Slave, "machine", Kind::Machine, Default("localhost"),
+        "the machine that runs it; localhost is every machine"),
+    key(Section::Slave, "listen", Kind::Address, Required,
+        "where it listens for nodes"),
+    key(Section::Slave, "advertise", Kind::Endpoint, Optional,
+        "where nodes reach it, by name or by IP address; where it listens unless set"),
+    key(Section::Slave, "http", Kind::Address, Optional,
+        "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
+    key(Section::Slave, "workers", Kind::Count(1, 64), Default("1"),
         "threads that route messages"),
 
     key(Section::Gate, "machine", Kind::Machine, Default("localhost"),
@@ -220,6 +241,9 @@ const KEYS: &[Key] = &[
         "bytes of all clients of a gate that one scene may have unfinished"),
     key(Section::Limits, "link_outbox_bytes", Kind::Size(KIB, 4 * GIB), Default("64MiB"),
         "bytes that may wait on a link before calls end as overloaded"),
+    key(Section::Limits, "pair_bytes", Kind::Size(MIB, GIB), Default("4MiB"),
+        "bytes that may be unacknowledged from one node to another before calls end as \
+         overloaded; what scene_window_bytes bounds is not counted"),
     key(Section::Limits, "call_timeout", Kind::Duration(1, HOUR), Default("5s"),
         "a call without an answer ends then"),
     key(Section::Limits, "handler_timeout", Kind::Duration(1, 24 * HOUR), Default("30s"),
@@ -232,9 +256,19 @@ const KEYS: &[Key] = &[
         "what a daemon that is told to stop has to finish its work"),
 
     key(Section::Security, "secret", Kind::Secret, Optional,
-        "what a node must know to join; needed when the master listens beyond loopback"),
+        "what a node must know to join; needed when a broker listens beyond loopback"),
     key(Section::Security, "secret_file", Kind::Path, Optional,
         "a file that holds the secret instead, relative to the topology file"),
+    key(Section::Security, "authority", Kind::Path, Optional,
+        "the certificates (PEM) of who signs for this group's nodes; with it nodes and brokers \
+         speak TLS"),
+    key(Section::Security, "certificate", Kind::Path, Optional,
+        "a node's certificate (PEM); {name} stands for the node's own name, such as gate@0"),
+    key(Section::Security, "key", Kind::Path, Optional,
+        "the private key (PEM) of that certificate; {name} as there"),
+    key(Section::Security, "allow_plaintext", Kind::Switch, Default("false"),
+        "brokers may listen beyond loopback without TLS: whoever sees the network can read \
+         everything, the secret too"),
 ];
 
 #[cfg(test)]

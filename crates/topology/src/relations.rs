@@ -12,6 +12,7 @@ pub(crate) fn check(settings: &Settings, findings: &mut Findings) {
     references(settings, findings);
     windows(settings, findings);
     outboxes(settings, findings);
+    pairs(settings, findings);
 }
 
 /// A gate that no client can reach.
@@ -122,6 +123,34 @@ fn outboxes(settings: &Settings, findings: &mut Findings) {
             show_size(each),
         );
         let expected = format!("a link_outbox_bytes of at least {}", show_size(least));
+        findings.note(Problem::Clash, place, at, found, expected);
+    }
+}
+
+/// One pair that may fill the outbox of its destination shuts out every other
+/// sender to it.
+fn pairs(settings: &Settings, findings: &mut Findings) {
+    let pair = KeyPath::new(["limits", "pair_bytes"]);
+    let outbox = KeyPath::new(["limits", "link_outbox_bytes"]);
+    if findings.is_faulty(&pair) || findings.is_faulty(&outbox) {
+        return;
+    }
+    let size = |path| settings.number::<u64>(path);
+    let (Some(each), Some(room)) = (size(&pair), size(&outbox)) else {
+        return;
+    };
+    let at = if settings.is_default(&pair) {
+        &outbox
+    } else {
+        &pair
+    };
+    if let (true, Some(place)) = (each > room, settings.place(at)) {
+        let found = format!(
+            "pair_bytes of {} and link_outbox_bytes of {}",
+            show_size(each),
+            show_size(room),
+        );
+        let expected = "a link_outbox_bytes that holds the bytes of a pair";
         findings.note(Problem::Clash, place, at, found, expected);
     }
 }

@@ -76,6 +76,14 @@ impl Settings {
         }
     }
 
+    /// Whether `path` is true.
+    pub(crate) fn switch(&self, path: &KeyPath) -> Option<bool> {
+        match self.get(path)? {
+            ValueKind::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The duration at `path`.
     pub(crate) fn duration(&self, path: &KeyPath) -> Option<Duration> {
         self.number(path).map(Duration::from_millis)
@@ -190,7 +198,7 @@ fn defaults(file: &Layer) -> Layer {
 /// `path` as seen from `base`, with `folder/..` taken out where that does not
 /// change what is meant. Links stay: a script behind a link that is moved to
 /// the next release is to be found there.
-fn resolve(base: &Path, path: &str) -> PathBuf {
+pub(crate) fn resolve(base: &Path, path: &str) -> PathBuf {
     let mut resolved = PathBuf::new();
     for component in base.join(path).components() {
         let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());

@@ -13,6 +13,16 @@ machine = "game-1"
 listen = "10.0.0.1:10241"
 workers = 4
 
+[slaves."slave@1"]
+machine = "edge-1"
+listen = "0.0.0.0:10251"
+advertise = "edge-1:10251"
+workers = 2
+
+[slaves."slave@0"]
+listen = "10.0.0.1:10252"
+http = "127.0.0.1:10351"
+
 [gates."gate@0"]
 machine = "edge-1"
 tcp = "0.0.0.0:10242"
@@ -43,6 +53,7 @@ frame_burst = 50
 
 [security]
 secret = "long and random"
+allow_plaintext = true
 "#;
 
 fn load(folder: &Path, text: &str, set: &[&str]) -> Result<Topology, topology::TopologyError> {
@@ -72,6 +83,13 @@ fn every_value_of_a_file_arrives_in_the_plan() {
         (plan.master.machine.as_str(), plan.master.workers),
         ("game-1", 4)
     );
+    let slave = &plan.slaves[&name("slave@1")];
+    assert_eq!((slave.machine.as_str(), slave.workers), ("edge-1", 2));
+    assert_eq!(slave.listen, address("0.0.0.0:10251"));
+    assert_eq!(slave.advertise.as_deref(), Some("edge-1:10251"));
+    let slave = &plan.slaves[&name("slave@0")];
+    assert_eq!((slave.advertise.clone(), slave.workers), (None, 1));
+    assert_eq!(slave.http, Some(address("127.0.0.1:10351")));
     let gate = &plan.gates[&name("gate@0")];
     assert_eq!(
         (gate.tcp, gate.websocket),
@@ -92,6 +110,8 @@ fn every_value_of_a_file_arrives_in_the_plan() {
     assert_eq!(plan.limits.lease, Duration::from_millis(1500));
     assert_eq!(plan.limits.frame_burst, 50);
     assert_eq!(plan.security.secret.expose(), "long and random");
+    assert!(plan.security.allow_plaintext);
+    assert_eq!(plan.security.tls_files(&name("gate@0")), None);
 }
 
 #[test]
@@ -108,6 +128,7 @@ fn limits_that_nobody_sets_have_their_defaults() {
     assert_eq!(limits.session_window, 16);
     assert_eq!(limits.scene_window_bytes, 16 << 20);
     assert_eq!(limits.link_outbox_bytes, 64 << 20);
+    assert_eq!(limits.pair_bytes, 4 << 20);
     assert_eq!(limits.call_timeout, Duration::from_secs(5));
     assert_eq!(limits.handler_timeout, Duration::from_secs(30));
     assert_eq!(limits.handler_warn, Duration::from_secs(1));
@@ -174,10 +195,10 @@ fn a_machine_runs_its_own_nodes_and_those_of_localhost_in_the_order_of_start() {
 
     assert_eq!(
         roles("game-1"),
-        ["master@0", "scene@0", "scene@9", "gate@1"]
+        ["master@0", "slave@0", "scene@0", "scene@9", "gate@1"]
     );
-    assert_eq!(roles("EDGE-1"), ["gate@0", "gate@1"]);
-    assert_eq!(roles("localhost"), ["gate@1"]);
+    assert_eq!(roles("EDGE-1"), ["slave@0", "slave@1", "gate@0", "gate@1"]);
+    assert_eq!(roles("localhost"), ["slave@0", "gate@1"]);
     assert!(!this_machine().is_empty());
 }
 
@@ -196,6 +217,45 @@ fn a_secret_can_stand_in_a_file_of_its_own() {
         assert_eq!(error.mistakes().len(), 1, "{error}");
         assert_eq!(error.mistakes()[0].problem, Problem::Unreadable);
     }
+}
+
+#[test]
+fn beyond_loopback_a_group_speaks_tls_or_says_that_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("authority.pem"), "").unwrap();
+    let tls = "authority = \"authority.pem\"\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"";
+    let text = MACHINES.replace("allow_plaintext = true", tls);
+
+    // Those of a single node are not looked for: they may be on another machine.
+    let plan = load(folder.path(), &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+    let files = plan.security.tls_files(&name("scene@10")).unwrap();
+    assert_eq!(files.authority, folder.path().join("authority.pem"));
+    assert_eq!(files.certificate, folder.path().join("scene@10.pem"));
+    assert_eq!(files.key, folder.path().join("scene@10.key"));
+
+    let set = ["security.allow_plaintext=false"];
+    let error = load(folder.path(), MACHINES, &set).unwrap_err();
+    assert_eq!(error.mistakes().len(), 1, "{error}");
+    assert_eq!(error.mistakes()[0].problem, Problem::Exposed);
+}
+
+#[test]
+fn a_masters_state_is_where_the_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = MACHINES.replace("workers = 4", "workers = 4\nstate_dir = \"state\"");
+    let epoch_file = |text, set| load(folder.path(), text, set).unwrap().master.epoch_file;
+
+    let file = "GroupA@10.0.0.1-10241.epoch";
+    assert_eq!(
+        epoch_file(&text, &[]),
+        folder.path().join("state").join(file)
+    );
+    let set = ["master.state_dir=/var/lib/redrabbit"];
+    assert_eq!(
+        epoch_file(&text, &set),
+        Path::new("/var/lib/redrabbit").join(file)
+    );
+    assert!(epoch_file(MACHINES, &[]).is_absolute());
 }
 
 #[test]

@@ -41,7 +41,7 @@ async fn calls_are_answered_by_socket_and_by_memory_and_between_them() {
     }
 }
 
-async fn error(caller: &Node, to: NodeId, method: &str) -> CallError {
+async fn error(caller: &Node, to: NodeId, method: &'static str) -> CallError {
     within(caller.call_within(to, method, Bytes::new(), Duration::from_millis(300)))
         .await
         .unwrap_err()
@@ -51,12 +51,12 @@ async fn error(caller: &Node, to: NodeId, method: &str) -> CallError {
 async fn every_failure_has_its_own_kind() {
     let master = master("").await;
     let services = Services::new()
-        .request("fails", async |_| {
+        .serve("fails", async |_| {
             Err(CallError::new(ErrorKind::Handler, "no more apples"))
         })
-        .request("panics", async |_| panic!("on purpose"))
-        .request("sleeps", async |_| pending().await)
-        .request("grows", async |_| Ok(vec![0; MAX_BODY_BYTES + 1].into()));
+        .serve("panics", async |_| panic!("on purpose"))
+        .serve("sleeps", async |_| pending().await)
+        .serve("grows", async |_| Ok(vec![0; MAX_BODY_BYTES + 1].into()));
     let _service = node(&master, By::Socket, "svc@0", services).await;
     let caller = node(&master, By::Socket, "caller@0", Services::new()).await;
     let to = resolved(&caller, "svc@0").await;
@@ -103,7 +103,7 @@ async fn the_largest_body_passes() {
 async fn more_requests_than_a_node_takes_are_answered_overloaded() {
     let master = master("").await;
     let begun = Arc::new(AtomicUsize::new(0));
-    let services = Services::new().request("sleeps", {
+    let services = Services::new().serve("sleeps", {
         let begun = Arc::clone(&begun);
         move |_| {
             begun.fetch_add(1, Ordering::SeqCst);
@@ -112,7 +112,7 @@ async fn more_requests_than_a_node_takes_are_answered_overloaded() {
     });
     let mut config = config(&master, By::Socket, "svc@0");
     config.max_requests = 3;
-    let service = Node::spawn(config, services);
+    let service = Node::join(config, services);
     within(service.ready()).await;
     let caller = node(&master, By::Socket, "caller@0", Services::new()).await;
     let to = resolved(&caller, "svc@0").await;
@@ -128,7 +128,7 @@ async fn more_requests_than_a_node_takes_are_answered_overloaded() {
 #[tokio::test]
 async fn a_call_ends_when_its_destination_goes() {
     let master = master("").await;
-    let services = Services::new().request("sleeps", async |_| pending().await);
+    let services = Services::new().serve("sleeps", async |_| pending().await);
     let service = node(&master, By::Socket, "svc@0", services).await;
     let caller = node(&master, By::Socket, "caller@0", Services::new()).await;
     let to = resolved(&caller, "svc@0").await;
@@ -148,7 +148,7 @@ async fn a_call_ends_when_its_destination_goes() {
 async fn a_call_that_is_dropped_leaves_nothing_behind() {
     let master = master("").await;
     let (begun_tx, mut begun_rx) = tokio::sync::mpsc::channel(1);
-    let services = Services::new().request("sleeps", move |_| {
+    let services = Services::new().serve("sleeps", move |_| {
         let begun = begun_tx.clone();
         async move {
             let _ = begun.send(()).await;

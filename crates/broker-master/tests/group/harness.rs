@@ -1,6 +1,12 @@
 //! A group to test with.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use broker_master::{Master, MasterConfig};
 use ffrpc::{Node, NodeConfig, NodeEvent, Services, Uplink};
@@ -27,12 +33,32 @@ pub(crate) async fn master_at(address: SocketAddr, secret: &str) -> Master {
     start(address, secret, 8 << 20).await
 }
 
+/// A master that tells the next one of itself.
+pub(crate) async fn lasting_master(address: SocketAddr, epoch_file: &Path) -> Master {
+    try_master(address, epoch_file).await.unwrap()
+}
+
+pub(crate) async fn try_master(address: SocketAddr, epoch_file: &Path) -> io::Result<Master> {
+    try_start(address, "", 8 << 20, Some(epoch_file.to_owned())).await
+}
+
 /// A master whose outboxes hold no more than this.
 pub(crate) async fn narrow_master(outbox_bytes: usize) -> Master {
     start(SocketAddr::from(([127, 0, 0, 1], 0)), "", outbox_bytes).await
 }
 
 async fn start(address: SocketAddr, secret: &str, outbox_bytes: usize) -> Master {
+    try_start(address, secret, outbox_bytes, None)
+        .await
+        .unwrap()
+}
+
+async fn try_start(
+    address: SocketAddr,
+    secret: &str,
+    outbox_bytes: usize,
+    epoch_file: Option<PathBuf>,
+) -> io::Result<Master> {
     let listener = within(async {
         loop {
             match TcpListener::bind(address).await {
@@ -43,14 +69,16 @@ async fn start(address: SocketAddr, secret: &str, outbox_bytes: usize) -> Master
     })
     .await;
     let config = MasterConfig {
+        tls: None,
         name: "master@0".parse().unwrap(),
         group: "GroupA".parse().unwrap(),
         secret: Secret::new(secret),
         lease: LEASE,
         outbox_bytes,
         build: "test".into(),
+        epoch_file,
     };
-    Master::start(config, listener).unwrap()
+    Master::start(config, listener)
 }
 
 pub(crate) fn config(master: &Master, by: By, name: &str) -> NodeConfig {
@@ -66,7 +94,7 @@ pub(crate) fn config(master: &Master, by: By, name: &str) -> NodeConfig {
 }
 
 pub(crate) async fn node(master: &Master, by: By, name: &str, services: Services) -> Node {
-    let node = Node::spawn(config(master, by, name), services);
+    let node = Node::join(config(master, by, name), services);
     within(node.ready()).await;
     node
 }
@@ -107,7 +135,7 @@ pub(crate) fn listening(services: Services) -> (Services, mpsc::Receiver<NodeEve
 
 /// A service that says back what it is told.
 pub(crate) fn echo() -> Services {
-    Services::new().request("echo", async |request| Ok(request.body))
+    Services::new().serve("echo", async |request| Ok(request.body))
 }
 
 /// The handler's future has to be `Send`, whatever it holds.

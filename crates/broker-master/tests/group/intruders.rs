@@ -1,87 +1,23 @@
-//! Peers that do not keep to the protocol: stock gRPC clients of our own making.
+//! Peers that do not keep to the protocol.
 
 use std::time::Duration;
 
 use prost::Message;
 use protocol::{
-    NodeId, token,
+    NodeId,
     v1::{
-        Batch, Envelope, EnvelopeKind, Hello, JoinRequest, JoinResponse, Report, Role,
-        join_request::Request, join_response::Response, link_client::LinkClient,
+        Batch, Envelope, EnvelopeKind, Hello, Report, join_request::Request,
         registry_client::RegistryClient,
     },
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Streaming, metadata::MetadataValue, transport::Channel};
+use tonic::Code;
 
-use crate::harness::{By, LEASE, echo, eventually, master, narrow_master, node, resolved, within};
-
-/// A member that is nothing but the generated clients.
-struct Stock {
-    channel: Channel,
-    id: u64,
-    token: Vec<u8>,
-    requests: mpsc::Sender<JoinRequest>,
-    responses: Streaming<JoinResponse>,
-}
-
-impl Stock {
-    async fn join(master: &broker_master::Master, name: &str) -> Stock {
-        let channel = Channel::from_shared(format!("http://{}", master.address()))
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
-        let (requests, requests_rx) = mpsc::channel(8);
-        let hello = Hello {
-            name: name.into(),
-            role: Role::Service.into(),
-            incarnation: 1,
-            ..Hello::default()
-        };
-        send(&requests, Request::Hello(hello)).await;
-        let mut responses = RegistryClient::new(channel.clone())
-            .join(ReceiverStream::new(requests_rx))
-            .await
-            .unwrap()
-            .into_inner();
-        let welcome = match responses.message().await.unwrap().unwrap().response {
-            Some(Response::Welcome(welcome)) => welcome,
-            other => panic!("no welcome but {other:?}"),
-        };
-        Stock {
-            channel,
-            id: welcome.node_id,
-            token: welcome.token.to_vec(),
-            requests,
-            responses,
-        }
-    }
-
-    async fn open(
-        &self,
-        token: &[u8],
-    ) -> Result<(mpsc::Sender<Batch>, Streaming<Batch>), tonic::Status> {
-        let (batches, batches_rx) = mpsc::channel(8);
-        let mut request = tonic::Request::new(ReceiverStream::new(batches_rx));
-        request
-            .metadata_mut()
-            .insert_bin(token::METADATA, MetadataValue::from_bytes(token));
-        let incoming = LinkClient::new(self.channel.clone())
-            .open(request)
-            .await?
-            .into_inner();
-        Ok((batches, incoming))
-    }
-}
-
-async fn send(requests: &mpsc::Sender<JoinRequest>, request: Request) {
-    let request = JoinRequest {
-        request: Some(request),
-    };
-    requests.send(request).await.unwrap();
-}
+use crate::{
+    harness::{By, LEASE, echo, eventually, master, narrow_master, node, resolved, within},
+    stock::{Stock, send},
+};
 
 #[tokio::test]
 async fn a_stock_grpc_client_joins_and_calls() {
@@ -236,7 +172,7 @@ async fn a_link_that_overflows_ends_for_the_node_too() {
         ..Hello::default()
     };
     let to = NodeId::from_u64(stock.id);
-    sender.control(to, "heavy", &heavy).unwrap();
+    sender.control_message(to, "heavy", &heavy).unwrap();
     let ended = within(incoming.message()).await.unwrap();
     assert!(ended.is_none(), "{ended:?}");
 }

@@ -7,3 +7,5 @@ mod harness;
 mod intruders;
 mod membership;
 mod messages;
+mod returning;
+mod stock;

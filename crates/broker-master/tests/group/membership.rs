@@ -2,13 +2,13 @@
 
 use ffrpc::{NodeEvent, Services};
 use protocol::{
-    NodeId,
-    v1::{ListNodesRequest, NodeState, Script, registry_client::RegistryClient},
+    ErrorKind, NodeId,
+    v1::{ListNodesRequest, NodeState, Role, Script, registry_client::RegistryClient},
 };
 use tonic::Code;
 
 use crate::harness::{
-    By, LEASE, config, echo, eventually, listening, master, master_at, node, resolved, within,
+    By, LEASE, config, echo, eventually, listening, master, node, resolved, within,
 };
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_node_that_leaves_is_gone_at_once_and_its_name_is_free() {
 async fn a_live_name_is_not_given_twice() {
     let master = master("").await;
     let first = node(&master, By::Socket, "svc@0", echo()).await;
-    let second = ffrpc::Node::spawn(config(&master, By::Socket, "svc@0"), echo());
+    let second = ffrpc::Node::join(config(&master, By::Socket, "svc@0"), echo());
     let waited = tokio::time::timeout(LEASE * 2, second.ready()).await;
     assert!(waited.is_err(), "two nodes of one name");
     // It goes on trying, and is in as soon as the name is free.
@@ -43,7 +43,7 @@ async fn a_wrong_secret_is_refused_and_nothing_is_shown() {
     let master = master("open sesame").await;
     let mut config = config(&master, By::Socket, "svc@0");
     config.secret = protocol::Secret::new("guess");
-    let stranger = ffrpc::Node::spawn(config.clone(), echo());
+    let stranger = ffrpc::Node::join(config.clone(), echo());
     assert!(tokio::time::timeout(LEASE, stranger.ready()).await.is_err());
 
     let mut registry = RegistryClient::connect(format!("http://{}", master.address()))
@@ -57,7 +57,7 @@ async fn a_wrong_secret_is_refused_and_nothing_is_shown() {
 
     config.secret = protocol::Secret::new("open sesame");
     config.name = "svc@1".parse().unwrap();
-    within(ffrpc::Node::spawn(config, echo()).ready()).await;
+    within(ffrpc::Node::join(config, echo()).ready()).await;
     let secret = "open sesame".to_owned();
     let list = registry
         .list_nodes(ListNodesRequest { secret })
@@ -121,31 +121,25 @@ async fn what_a_node_reports_is_seen_by_the_others() {
 }
 
 #[tokio::test]
-async fn a_master_that_returns_on_its_address_finds_its_nodes_again() {
-    // A loopback address of its own: no other test may take the port meanwhile.
-    let first = master_at(([127, 0, 0, 77], 0).into(), "").await;
-    let address = first.address();
-    let (services, mut events) = listening(Services::new());
-    let caller = node(&first, By::Socket, "caller@0", services).await;
-    let _service = node(&first, By::Socket, "echo@0", echo()).await;
-    resolved(&caller, "echo@0").await;
-    let before = caller.id().unwrap();
-
-    within(first.shutdown()).await;
-    within(async { while !matches!(events.recv().await, Some(NodeEvent::Lost)) {} }).await;
-    assert_eq!(caller.id(), None);
-    let refused = within(caller.call(before, "echo", Default::default()))
-        .await
-        .unwrap_err();
-    assert_eq!(refused.kind, protocol::ErrorKind::Unavailable);
-
-    let _second = master_at(address, "").await;
-    within(caller.ready()).await;
-    let echo = resolved(&caller, "echo@0").await;
-    assert_ne!(caller.id(), Some(before));
-    within(caller.call(echo, "echo", Default::default()))
-        .await
-        .unwrap();
+async fn the_least_loaded_of_a_role_is_told_by_socket_and_by_memory() {
+    for by in [By::Socket, By::Memory] {
+        let master = master("").await;
+        let asker = node(&master, by, "asker@0", Services::new()).await;
+        let other = node(&master, By::Socket, "svc@0", echo()).await;
+        asker.set_load(5);
+        let (mut given, all) = (Vec::new(), [asker.id().unwrap(), other.id().unwrap()]);
+        within(async {
+            // Whatever their loads, who is asked often enough is given both.
+            while !all.iter().all(|id| given.contains(id)) {
+                given.extend(asker.least_loaded(Role::Service).await);
+                // By memory nothing above ever waits.
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let nobody = within(asker.least_loaded(Role::Gate)).await.unwrap_err();
+        assert_eq!(nobody.kind, ErrorKind::NotFound);
+    }
 }
 
 async fn removed(events: &mut tokio::sync::mpsc::Receiver<NodeEvent>, id: NodeId) {

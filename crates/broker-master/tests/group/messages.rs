@@ -31,7 +31,9 @@ async fn messages_of_one_source_arrive_in_order_and_all_of_them() {
         let sender = node(&master, from_by, "sender@0", Services::new()).await;
         let to = resolved(&sender, "receiver@0").await;
         for login in 0..MESSAGES {
-            sender.control(to, "count", &Offline { login }).unwrap();
+            sender
+                .control_message(to, "count", &Offline { login })
+                .unwrap();
         }
         eventually(|| (seen.lock().unwrap().len() as u64 == MESSAGES).then_some(())).await;
         let seen = seen.lock().unwrap();
@@ -67,7 +69,9 @@ async fn nothing_of_a_node_is_handled_after_its_end_was_told() {
         .await;
         let to = resolved(&sender, "receiver@0").await;
         for login in 0..500 {
-            sender.control(to, "word", &Offline { login }).unwrap();
+            sender
+                .control_message(to, "word", &Offline { login })
+                .unwrap();
         }
         within(sender.leave()).await;
         eventually(|| (log.lock().unwrap().last() == Some(&"gone")).then_some(())).await;

@@ -2,7 +2,10 @@
 
 use std::{
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
@@ -37,6 +40,9 @@ pub struct EnvelopeQueue {
     state: Mutex<State>,
     reader: AtomicWaker,
     limit: usize,
+    /// What `State::closed` says, for those who only want to know that: the
+    /// node's sending half asks for every envelope.
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -53,29 +59,43 @@ impl EnvelopeQueue {
             state: Mutex::default(),
             reader: AtomicWaker::new(),
             limit,
+            closed: AtomicBool::new(false),
         })
     }
 
     /// Appends an envelope. Says whether nothing was waiting before, so that
     /// the reader has to be woken when the caller is done appending.
     pub fn push(&self, envelope: Envelope) -> Result<bool, Refused> {
+        let refusable = envelope.kind.is_refusable();
+        match self.offer(envelope).map_err(|unsent| unsent.0) {
+            Err(Refused::Full) if !refusable => {
+                self.abandon();
+                Err(Refused::Closed)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What [`push`](Self::push) does, but it gives back what it does not take,
+    /// and at four times the limit the queue is full and stays open.
+    pub fn offer(&self, envelope: Envelope) -> Result<bool, Box<(Refused, Envelope)>> {
         let bytes = envelope.element_bytes();
+        let bound = match envelope.kind.is_refusable() {
+            true => self.limit,
+            false => self.limit.saturating_mul(OVERFLOW),
+        };
         let mut state = self.lock();
-        if state.closed {
-            return Err(Refused::Closed);
-        }
-        if envelope.kind.is_refusable() && state.bytes + bytes > self.limit {
-            return Err(Refused::Full);
-        }
-        if state.bytes + bytes > self.limit.saturating_mul(OVERFLOW) {
-            drop(state);
-            self.abandon();
-            return Err(Refused::Closed);
-        }
-        let was_empty = state.envelopes.is_empty();
-        state.bytes += bytes;
-        state.envelopes.push(envelope);
-        Ok(was_empty)
+        let refused = if state.closed {
+            Refused::Closed
+        } else if state.bytes + bytes > bound {
+            Refused::Full
+        } else {
+            let was_empty = state.envelopes.is_empty();
+            state.bytes += bytes;
+            state.envelopes.push(envelope);
+            return Ok(was_empty);
+        };
+        Err(Box::new((refused, envelope)))
     }
 
     /// Wakes the reader.
@@ -104,6 +124,7 @@ impl EnvelopeQueue {
     /// Takes nothing more; what is there can still be read.
     pub fn close(&self) {
         self.lock().closed = true;
+        self.closed.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -113,7 +134,13 @@ impl EnvelopeQueue {
             closed: true,
             ..State::default()
         };
+        self.closed.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// Whether it takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// How many bytes wait.
@@ -164,5 +191,22 @@ mod tests {
             Err(Refused::Closed)
         );
         assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_offered_to_a_full_queue_comes_back_and_leaves_it_open() {
+        let one = sample(EnvelopeKind::Control).element_bytes();
+        let queue = EnvelopeQueue::new(one);
+        for _ in 0..4 {
+            queue.offer(sample(EnvelopeKind::Control)).unwrap();
+        }
+        let unsent = queue.offer(sample(EnvelopeKind::Control)).unwrap_err();
+        assert_eq!(unsent.0, Refused::Full);
+        assert_eq!(unsent.1, sample(EnvelopeKind::Control));
+        assert!(!queue.is_closed());
+        queue.close();
+        let unsent = queue.offer(sample(EnvelopeKind::Control)).unwrap_err();
+        assert_eq!(unsent.0, Refused::Closed);
+        assert!(queue.is_closed());
     }
 }

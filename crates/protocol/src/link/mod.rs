@@ -18,7 +18,7 @@ pub use codec::BatchCodec;
 pub use memory::{EnvelopeQueue, EnvelopeSink, MemoryLink};
 pub use outbox::{Outbox, OutboxStream};
 
-use crate::v1;
+use crate::{NodeId, v1};
 
 // The link's service once more, over `Bytes` and `BatchCodec`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
@@ -57,6 +57,9 @@ pub trait LocalBroker: Send + Sync {
         &self,
         requests: mpsc::Receiver<v1::JoinRequest>,
     ) -> BoxStream<'static, Result<v1::JoinResponse, Status>>;
+
+    /// `Registry.LeastLoaded`.
+    fn least_loaded(&self, request: &v1::LeastLoadedRequest) -> Result<NodeId, Status>;
 
     /// `Link.Open`, with the token of the node's welcome.
     fn open(&self, token: &[u8]) -> Result<MemoryLink, Status>;

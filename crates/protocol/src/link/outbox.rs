@@ -61,19 +61,34 @@ impl Outbox {
         refusable: bool,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<bool, Refused> {
+        match self.offer(bytes, refusable, write) {
+            Err(Refused::Full) if !refusable => {
+                // Nobody is reading, or a window somewhere does not hold.
+                self.abandon();
+                Err(Refused::Closed)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What [`push`](Self::push) does, for what may be refused though it is not
+    /// `refusable`: at four times the limit the outbox is full and stays open.
+    pub fn offer(
+        &self,
+        bytes: usize,
+        refusable: bool,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<bool, Refused> {
+        let bound = match refusable {
+            true => self.limit,
+            false => self.limit.saturating_mul(OVERFLOW),
+        };
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed);
         }
-        if refusable && state.bytes + bytes > self.limit {
+        if state.bytes + bytes > bound {
             return Err(Refused::Full);
-        }
-        if state.bytes + bytes > self.limit.saturating_mul(OVERFLOW) {
-            // Nobody is reading, or a window somewhere does not hold.
-            state.close();
-            drop(state);
-            self.wake();
-            return Err(Refused::Closed);
         }
         let was_empty = state.bytes == 0;
         state.bytes += bytes;
@@ -96,6 +111,12 @@ impl Outbox {
     /// Takes nothing more; what is there still goes out.
     pub fn close(&self) {
         self.lock().closed = true;
+        self.wake();
+    }
+
+    /// Takes nothing more and forgets what is there.
+    pub fn abandon(&self) {
+        self.lock().close();
         self.wake();
     }
 
@@ -205,6 +226,17 @@ mod tests {
         assert_eq!(outbox.bytes(), 400);
         assert_eq!(push(&outbox, 1, false), Err(Refused::Closed));
         assert_eq!((outbox.bytes(), outbox.is_closed()), (0, true));
+    }
+
+    #[test]
+    fn what_is_offered_finds_it_full_and_leaves_it_open() {
+        let outbox = Outbox::new(100);
+        let offer =
+            |bytes, refusable| outbox.offer(bytes, refusable, |batch| batch.put_bytes(7, bytes));
+        assert_eq!(offer(101, true), Err(Refused::Full));
+        assert_eq!(offer(400, false), Ok(true));
+        assert_eq!(offer(1, false), Err(Refused::Full));
+        assert_eq!((outbox.bytes(), outbox.is_closed()), (400, false));
     }
 
     #[test]

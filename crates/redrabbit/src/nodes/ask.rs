@@ -3,31 +3,30 @@
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use protocol::{
-    Secret,
+    tls::TlsError,
     v1::{ListNodesRequest, ListNodesResponse, registry_client::RegistryClient},
 };
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Endpoint};
 
-use super::NodesError;
+use super::{Master, NodesError};
 
 /// How long the master may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks the master at `address` for its directory.
-pub(super) async fn list(
-    address: SocketAddr,
-    secret: &Secret,
-) -> Result<ListNodesResponse, NodesError> {
+/// Asks a master for its directory.
+pub(super) async fn list(master: &Master) -> Result<ListNodesResponse, NodesError> {
+    let address = master.address;
     let asking = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}"));
-        let channel = match endpoint {
-            Ok(endpoint) => endpoint.connect().await,
-            Err(error) => Err(error),
+        let channel = match (endpoint, master.tls.clone()) {
+            (Ok(endpoint), None) => endpoint.connect().await,
+            (Ok(endpoint), Some(tls)) => endpoint.connect_with_connector(tls).await,
+            (Err(error), _) => Err(error),
         };
         let channel = channel.map_err(|error| unreachable(address, root_cause(&error)))?;
         let request = ListNodesRequest {
-            secret: secret.expose().to_owned(),
+            secret: master.secret.expose().to_owned(),
         };
         let response = RegistryClient::new(channel).list_nodes(request).await;
         response.map_err(|status| explain(address, &status))
@@ -64,11 +63,16 @@ fn unreachable(address: SocketAddr, reason: String) -> NodesError {
 }
 
 /// The innermost error says what the system said ("connection refused"); those
-/// around it say that something failed.
-fn root_cause(error: &dyn Error) -> String {
+/// around it say that something failed. What is wrong with a certificate is told
+/// in words of our own, with paths in them.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
+    loop {
+        match (inner.downcast_ref(), inner.source()) {
+            (Some(TlsError::Unreachable { source, .. }), _) => inner = source,
+            (Some(error), _) => return error.to_string(),
+            (None, Some(source)) => inner = source,
+            (None, None) => return inner.to_string().to_lowercase(),
+        }
     }
-    inner.to_string().to_lowercase()
 }

@@ -1,6 +1,7 @@
 //! `redrabbit nodes`: who is in a group, as its master sees it.
 
 mod ask;
+mod certificate;
 mod view;
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
 };
 
 use daemon::Exit;
-use protocol::Secret;
+use protocol::{
+    Secret,
+    tls::{Connector, TlsError},
+};
 use tokio::runtime;
 use topology::{Topology, TopologyError};
 
@@ -83,6 +87,15 @@ pub enum NodesError {
         /// What it said.
         message: String,
     },
+    /// The group speaks TLS, and this user has nothing to show.
+    #[error(
+        "the master wants to see the certificate of a node, and there is none to show: {source}; \
+         ask on a machine that runs a node, as a user who may read its key"
+    )]
+    NoCertificate {
+        /// What is wrong with the likeliest.
+        source: Box<TlsError>,
+    },
     /// The runtime does not start.
     #[error("cannot ask: {0}")]
     System(#[from] io::Error),
@@ -111,11 +124,11 @@ const FAR: &str = "/etc/redrabbit/topology.toml";
 /// # Errors
 /// [`NodesError`].
 pub fn run(args: &NodesArgs) -> Result<String, NodesError> {
-    let (address, secret) = whom_to_ask(args)?;
+    let master = whom_to_ask(args)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let response = runtime.block_on(ask::list(address, &secret))?;
+    let response = runtime.block_on(ask::list(&master))?;
     Ok(if args.json {
         view::to_json(response)
     } else {
@@ -134,21 +147,33 @@ impl NodesError {
     }
 }
 
-fn whom_to_ask(args: &NodesArgs) -> Result<(SocketAddr, Secret), NodesError> {
-    let (address, secret) = match args.master {
-        Some(address) => (address, Secret::default()),
+/// A master, and what it has to be shown.
+struct Master {
+    address: SocketAddr,
+    secret: Secret,
+    tls: Option<Connector>,
+}
+
+fn whom_to_ask(args: &NodesArgs) -> Result<Master, NodesError> {
+    let (address, secret, tls) = match args.master {
+        Some(address) => (address, Secret::default(), None),
         None => {
             let default = || PathBuf::from(if Path::new(NEAR).exists() { NEAR } else { FAR });
             let file = args.topology.clone().unwrap_or_else(default);
             let topology = Topology::load(&file, &args.set)?;
-            (topology.master.listen, topology.security.secret)
+            let tls = certificate::connector(&topology)?;
+            (topology.master.listen, topology.security.secret, tls)
         }
     };
     let secret = match &args.secret_file {
         Some(path) => read_secret(path)?,
         None => secret,
     };
-    Ok((reachable(address), secret))
+    Ok(Master {
+        address: reachable(address),
+        secret,
+        tls,
+    })
 }
 
 fn read_secret(path: &Path) -> Result<Secret, NodesError> {

@@ -25,6 +25,8 @@ struct NodeView {
     id: String,
     role: &'static str,
     state: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    address: String,
     load: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     script: Option<ScriptView>,
@@ -53,7 +55,10 @@ pub(super) fn to_json(response: ListNodesResponse) -> String {
 /// A line on the group, and a table of its nodes.
 pub(super) fn to_table(response: ListNodesResponse) -> String {
     let snapshot = response.snapshot.unwrap_or_default();
-    let mut table = Table::new(["NAME", "ROLE", "STATE", "LOAD", "SCRIPT", "BUILD", "ID"]);
+    // The address last: it may be long, and few nodes have one.
+    let mut table = Table::new([
+        "NAME", "ROLE", "STATE", "LOAD", "SCRIPT", "BUILD", "ID", "ADDRESS",
+    ]);
     for node in views(snapshot.nodes) {
         table.row([
             node.name,
@@ -65,6 +70,7 @@ pub(super) fn to_table(response: ListNodesResponse) -> String {
             }),
             node.build,
             node.id,
+            node.address,
         ]);
     }
     let (group, epoch, revision) = (response.group, response.epoch, snapshot.revision);
@@ -86,6 +92,7 @@ fn view(node: NodeRecord) -> NodeView {
         id: NodeId::from_u64(node.node_id).to_string(),
         role: role_name(node.role()),
         state: state_name(node.state()),
+        address: node.address,
         load: node.load,
         // Version 0: no script has loaded yet.
         script: node
@@ -113,7 +120,7 @@ mod tests {
     use super::*;
 
     fn directory() -> ListNodesResponse {
-        let node = |serial, name: &str, role: Role, script| NodeRecord {
+        let node = |serial, name: &str, role: Role, script: Option<Script>| NodeRecord {
             node_id: NodeId::new(7, serial).as_u64(),
             name: name.into(),
             role: role.into(),
@@ -136,6 +143,11 @@ mod tests {
                     node(3, "scene@0", Role::Scene, Some(script)),
                     node(2, "gate@10", Role::Gate, None),
                     node(1, "gate@9", Role::Gate, None),
+                    NodeRecord {
+                        state: NodeState::Draining.into(),
+                        address: "10.0.0.2:10251".into(),
+                        ..node(4, "slave@0", Role::Slave, None)
+                    },
                 ],
             }),
         }
@@ -147,19 +159,23 @@ mod tests {
             to_table(directory()),
             "group GroupA, epoch 7, revision 12\n\
              \n\
-             NAME     ROLE   STATE  LOAD  SCRIPT           BUILD  ID\n\
-             gate@9   gate   ready  1     -                0.1.0  7.1\n\
-             gate@10  gate   ready  2     -                0.1.0  7.2\n\
-             scene@0  scene  ready  3     v3 a1b2c3d4e5f6  0.1.0  7.3\n"
+             NAME     ROLE   STATE     LOAD  SCRIPT           BUILD  ID   ADDRESS\n\
+             gate@9   gate   ready     1     -                0.1.0  7.1  -\n\
+             gate@10  gate   ready     2     -                0.1.0  7.2  -\n\
+             scene@0  scene  ready     3     v3 a1b2c3d4e5f6  0.1.0  7.3  -\n\
+             slave@0  slave  draining  4     -                0.1.0  7.4  10.0.0.2:10251\n"
         );
     }
 
     #[test]
-    fn json_leaves_out_the_script_of_who_has_none() {
+    fn json_leaves_out_the_script_and_the_address_of_who_has_none() {
         let json: serde_json::Value = serde_json::from_str(&to_json(directory())).unwrap();
         assert_eq!(json["group"], "GroupA");
         assert_eq!(json["nodes"][0]["name"], "gate@9");
         assert!(json["nodes"][0].get("script").is_none());
+        assert!(json["nodes"][0].get("address").is_none());
+        assert_eq!(json["nodes"][3]["role"], "slave");
+        assert_eq!(json["nodes"][3]["address"], "10.0.0.2:10251");
         assert_eq!(json["nodes"][2]["script"]["version"], 3);
     }
 }

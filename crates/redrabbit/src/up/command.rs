@@ -91,8 +91,8 @@ Examples:
   redrabbit up configs/local.toml --script my_game.py --restart
   RUST_LOG=debug redrabbit up configs/local.toml
 
-Ctrl-C takes the group down in order: gates, scenes, master. A second one ends
-everything at once. Colours are off where NO_COLOR is set.
+Ctrl-C takes the group down in order: gates, scenes, slaves, master. A second
+one ends everything at once. Colours are off where NO_COLOR is set.
 
 Exit codes:
   0   taken down on request

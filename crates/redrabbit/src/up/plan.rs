@@ -130,6 +130,7 @@ impl Telling<'_> {
     fn launch(&self, name: &NodeName, role: Role) -> Result<Launch, BinaryError> {
         let program = match role {
             Role::Master => "broker-master",
+            Role::Slave => "broker-slave",
             Role::Gate => "gate",
             _ => "scene-host",
         };
@@ -162,7 +163,9 @@ pub(super) fn script_override(script: &Path) -> std::io::Result<String> {
 
 /// What a name of the topology is: its section says so, its text need not.
 fn role_of(topology: &Topology, name: &NodeName) -> Role {
-    if topology.gates.contains_key(name) {
+    if topology.slaves.contains_key(name) {
+        Role::Slave
+    } else if topology.gates.contains_key(name) {
         Role::Gate
     } else if topology.scenes.contains_key(name) {
         Role::Scene
@@ -183,10 +186,11 @@ fn doors(topology: &Topology, name: &NodeName) -> Vec<String> {
 
 /// The machines that the topology names, each once.
 fn machines(topology: &Topology) -> Vec<&str> {
+    let slaves = topology.slaves.values().map(|slave| slave.machine.as_str());
     let gates = topology.gates.values().map(|gate| gate.machine.as_str());
     let scenes = topology.scenes.values().map(|scene| scene.machine.as_str());
     let master = std::iter::once(topology.master.machine.as_str());
-    let mut machines: Vec<&str> = master.chain(gates).chain(scenes).collect();
+    let mut machines: Vec<&str> = master.chain(slaves).chain(gates).chain(scenes).collect();
     machines.sort_unstable();
     machines.dedup();
     machines

@@ -16,7 +16,7 @@ use super::{
 
 /// The roles in the order in which they go down: whoever uses another goes
 /// first.
-const DOWN: [Role; 3] = [Role::Gate, Role::Scene, Role::Master];
+const DOWN: [Role; 4] = [Role::Gate, Role::Scene, Role::Slave, Role::Master];
 
 /// Runs a group of child processes.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes down gates, then scenes, then the master. Says whether a second
+    /// Takes down gates, then scenes, slaves, and the master. Says whether a second
     /// signal ended that.
     async fn take_down(&self, kept: &mut [(Role, Kept)], voice: &Voice) -> bool {
         let kills: Vec<Kill> = kept.iter().map(|(_, kept)| kept.kill()).collect();

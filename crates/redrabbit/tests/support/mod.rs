@@ -53,7 +53,7 @@ impl Stage {
     pub(crate) fn new() -> Stage {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("topology.toml"), TOPOLOGY).unwrap();
-        for program in ["broker-master", "scene-host", "gate"] {
+        for program in ["broker-master", "broker-slave", "scene-host", "gate"] {
             let path = folder.path().join(program);
             fs::write(&path, include_str!("stand_in.py")).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -63,6 +63,13 @@ impl Stage {
             args: Vec::new(),
             variables: vec![("REDRABBIT_LOG_COLOR", "auto"), ("NO_COLOR", "")],
         }
+    }
+
+    /// With a slave in its topology too.
+    pub(crate) fn with_slave(self) -> Stage {
+        let slave = "[slaves.\"slave@0\"]\nlisten = \"127.0.0.1:10251\"\n";
+        self.write("topology.toml", &format!("{TOPOLOGY}{slave}"));
+        self
     }
 
     /// What the stand-in of `name` does, as JSON: see `stand_in.py`.

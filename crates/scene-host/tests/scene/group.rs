@@ -59,6 +59,8 @@ impl Group {
         capture_log();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = MasterConfig {
+            tls: None,
+            epoch_file: None,
             name: "master@0".parse().unwrap(),
             group: "test".parse().unwrap(),
             secret: Secret::default(),
@@ -120,7 +122,7 @@ impl Group {
             uplink: Uplink::Local(self.master.local()),
             ..NodeConfig::default()
         };
-        let node = Node::spawn(config, services);
+        let node = Node::join(config, services);
         node.set_state(state);
         timeout(PATIENCE, node.ready()).await.unwrap();
         let scene = "scene@0".parse().unwrap();
@@ -182,7 +184,9 @@ impl Gate {
     }
 
     fn control(&self, method: &'static str, message: &impl prost::Message) {
-        self.node.control(self.scene, method, message).unwrap();
+        self.node
+            .control_message(self.scene, method, message)
+            .unwrap();
     }
 
     fn heard(&self, wanted: &str) -> Vec<Bytes> {

@@ -67,6 +67,7 @@ pub(crate) fn limits() -> Limits {
         session_window: 16,
         scene_window_bytes: 16 << 20,
         link_outbox_bytes: 64 << 20,
+        pair_bytes: 4 << 20,
         call_timeout: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(30),
         handler_warn: Duration::from_secs(5),

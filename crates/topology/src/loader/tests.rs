@@ -94,6 +94,8 @@ fn numbers_sizes_times_and_lists_can_be_given_outside_the_file() {
         .variable("REDRABBIT__LIMITS__LEASE", "2s")
         .set("limits.send_queue_bytes=1MiB")
         .set("master.workers=2")
+        .variable("REDRABBIT__SECURITY__ALLOW_PLAINTEXT", "true")
+        .variable("STATE_DIRECTORY", "/var/lib/redrabbit")
         .set("scenes.scene@0.python_path=lib:/srv/lib");
     let plan = case.load().unwrap();
     assert_eq!(
@@ -105,6 +107,9 @@ fn numbers_sizes_times_and_lists_can_be_given_outside_the_file() {
         (plan.limits.send_queue_bytes, plan.master.workers),
         (1 << 20, 2)
     );
+    assert!(plan.security.allow_plaintext);
+    let epoch = "/var/lib/redrabbit/a@127.0.0.1-10241.epoch";
+    assert_eq!(plan.master.epoch_file, Path::new(epoch));
     let scene = plan.scenes.values().next().unwrap();
     assert_eq!(
         scene.python_path,

@@ -1,14 +1,23 @@
-//! A node's link to its broker, over gRPC or in memory.
+//! A node's link to a broker, over gRPC or in memory.
 
-use std::sync::Arc;
+mod set;
+
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
+use futures_util::{Future, Stream};
 use protocol::{
     Envelope,
     link::{EnvelopeQueue, EnvelopeSink, LinkClient, MAX_BATCH_BYTES, Outbox, Refused},
     token,
 };
 use tonic::{Request, Status, Streaming, metadata::MetadataValue, transport::Channel};
+
+pub(crate) use set::{LinkEvent, LinkSet, TICK, Target};
 
 /// Where a node sends.
 #[derive(Clone)]
@@ -32,14 +41,14 @@ pub(crate) enum Arrived {
 /// Opens a link over `channel`.
 pub(crate) async fn open_remote(
     channel: Channel,
-    token: Bytes,
+    token: &[u8],
     outbox_bytes: usize,
 ) -> Result<(LinkSender, LinkReceiver), Status> {
     let outbox = Outbox::new(outbox_bytes);
     let mut request = Request::new(outbox.stream());
     request
         .metadata_mut()
-        .insert_bin(token::METADATA, MetadataValue::from_bytes(&token));
+        .insert_bin(token::METADATA, MetadataValue::from_bytes(token));
     let batches = LinkClient::new(channel)
         .max_decoding_message_size(MAX_BATCH_BYTES)
         .open(request)
@@ -52,21 +61,22 @@ pub(crate) async fn open_remote(
 }
 
 impl LinkSender {
-    /// Queues an envelope for the broker.
-    pub(crate) fn send(&self, envelope: Envelope) -> Result<(), Refused> {
+    /// Queues an envelope of `bytes` bytes for the broker. Without room it is
+    /// refused if it is `refusable`.
+    pub(crate) fn send(
+        &self,
+        envelope: &Envelope,
+        bytes: usize,
+        refusable: bool,
+    ) -> Result<(), Refused> {
         match self {
             LinkSender::Stream(outbox) => {
-                let was_empty = outbox.push(
-                    envelope.element_bytes(),
-                    envelope.kind.is_refusable(),
-                    |batch| envelope.write(batch),
-                )?;
-                if was_empty {
+                if outbox.push(bytes, refusable, |batch| envelope.write(batch))? {
                     outbox.wake();
                 }
                 Ok(())
             }
-            LinkSender::Memory(sink) => sink.send(envelope),
+            LinkSender::Memory(sink) => sink.send(envelope.clone()),
         }
     }
 
@@ -80,12 +90,16 @@ impl LinkSender {
 }
 
 impl LinkReceiver {
-    /// What has arrived, as soon as there is something; `None` when the link
-    /// has ended. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Option<Arrived>, Status> {
+    /// What has arrived; `None` when the link has ended.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arrived, Status>>> {
         match self {
-            LinkReceiver::Stream(batches) => Ok(batches.message().await?.map(Arrived::Batch)),
-            LinkReceiver::Memory(queue) => Ok(queue.take().await.map(Arrived::Envelopes)),
+            LinkReceiver::Stream(batches) => Pin::new(batches.as_mut())
+                .poll_next(context)
+                .map_ok(Arrived::Batch),
+            // Taking keeps nothing between two polls but the waker.
+            LinkReceiver::Memory(queue) => pin!(queue.take())
+                .poll(context)
+                .map(|taken| taken.map(|envelopes| Ok(Arrived::Envelopes(envelopes)))),
         }
     }
 }

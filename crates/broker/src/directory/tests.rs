@@ -1,0 +1,379 @@
+//! What a directory decides, one case after the other.
+
+use super::*;
+use protocol::v1::Script;
+
+pub(super) const LEASE: Duration = Duration::from_secs(3);
+
+pub(super) fn directory_of(epoch: u32) -> Directory {
+    Directory::new(
+        epoch,
+        LEASE,
+        NodeRecord {
+            name: "master@0".into(),
+            role: Role::Master.into(),
+            state: NodeState::Ready.into(),
+            ..NodeRecord::default()
+        },
+    )
+}
+
+fn directory() -> Directory {
+    directory_of(9)
+}
+
+pub(super) fn hello(name: &str, incarnation: u64) -> Hello {
+    Hello {
+        name: name.into(),
+        role: Role::Scene.into(),
+        incarnation,
+        ..Hello::default()
+    }
+}
+
+pub(super) fn ready(load: u64) -> Report {
+    Report {
+        state: NodeState::Ready.into(),
+        load,
+        script: None,
+    }
+}
+
+fn join(directory: &mut Directory, name: &str, incarnation: u64, now: Instant) -> Joined {
+    directory
+        .join(&hello(name, incarnation), None, now)
+        .unwrap()
+}
+
+/// What a node of `directory` would claim that has heard everything.
+fn claim_of(directory: &Directory, node: NodeId) -> Option<Claim> {
+    Some(Claim {
+        node,
+        epoch: directory.epoch,
+        revision: directory.revision,
+    })
+}
+
+fn removed(deltas: &[Delta]) -> Vec<NodeId> {
+    deltas
+        .iter()
+        .filter_map(|delta| match delta.change {
+            Some(Change::Removed(id)) => Some(NodeId::from_u64(id)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Lets time pass as it does for a master that runs.
+fn pass(directory: &mut Directory, from: Instant, time: Duration) -> Vec<Delta> {
+    let step = Duration::from_millis(100);
+    let steps = (time.as_millis() / step.as_millis()) as u32;
+    (0..=steps)
+        .flat_map(|n| directory.tick(from + step * n))
+        .collect()
+}
+
+#[test]
+fn a_live_name_is_refused_with_its_holder() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let holder = join(&mut directory, "scene@0", 1, now).node;
+    let refusal = directory.join(&hello("scene@0", 2), None, now).unwrap_err();
+    let name = "scene@0".parse().unwrap();
+    assert_eq!(refusal, JoinRefusal::NameTaken { name, holder });
+    let masters = directory.join(&hello("master@0", 2), None, now);
+    assert!(matches!(masters, Err(JoinRefusal::NameTaken { .. })));
+}
+
+#[test]
+fn a_suspect_stays_until_its_lease_has_run_out() {
+    let (mut directory, start) = (directory(), Instant::now());
+    let joined = join(&mut directory, "scene@0", 1, start);
+    assert!(directory.disconnected(joined.node, joined.stream));
+    for tenth in 0..30 {
+        assert_eq!(directory.tick(start + LEASE / 30 * tenth), []);
+    }
+    assert_eq!(removed(&directory.tick(start + LEASE)), [joined.node]);
+    assert!(!directory.contains(joined.node));
+}
+
+#[test]
+fn a_newcomer_takes_a_suspects_name_at_once() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let old = join(&mut directory, "scene@0", 1, now);
+    directory.disconnected(old.node, old.stream);
+    let new = join(&mut directory, "scene@0", 2, now);
+    assert_ne!(old.node, new.node);
+    assert_eq!(removed(&new.deltas), [old.node]);
+    assert!(matches!(new.deltas[1].change, Some(Change::Upserted(_))));
+}
+
+#[test]
+fn a_silent_node_is_gone_though_its_stream_is_open() {
+    let (mut directory, start) = (directory(), Instant::now());
+    let node = join(&mut directory, "scene@0", 1, start).node;
+    pass(&mut directory, start, LEASE - Duration::from_millis(100));
+    assert!(directory.contains(node));
+    pass(&mut directory, start, LEASE);
+    assert!(!directory.contains(node));
+}
+
+#[test]
+fn the_masters_own_pause_costs_nobody_the_lease() {
+    let (mut directory, start) = (directory(), Instant::now());
+    let node = join(&mut directory, "scene@0", 1, start).node;
+    directory.tick(start);
+    let woken = start + Duration::from_secs(60);
+    assert_eq!(directory.tick(woken), []);
+    assert!(directory.contains(node));
+}
+
+#[test]
+fn load_alone_is_no_change() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let node = join(&mut directory, "scene@0", 1, now).node;
+    assert!(directory.report(node, ready(1), now).is_some());
+    assert!(directory.report(node, ready(2), now).is_none());
+    assert_eq!(directory.snapshot().nodes[1].load, 2);
+}
+
+#[test]
+fn the_same_process_comes_back_as_who_it_was_live_or_suspect() {
+    for suspect in [false, true] {
+        let (mut directory, now) = (directory(), Instant::now());
+        let old = join(&mut directory, "scene@0", 1, now);
+        let script = Script {
+            version: 3,
+            hash: "a1b2".into(),
+        };
+        let report = Report {
+            script: Some(script.clone()),
+            ..ready(5)
+        };
+        directory.report(old.node, report, now);
+        if suspect {
+            directory.disconnected(old.node, old.stream);
+        }
+        let claim = claim_of(&directory, old.node);
+        let new = directory.join(&hello("scene@0", 1), claim, now).unwrap();
+        assert_eq!((new.node, new.deltas), (old.node, vec![]));
+        let record = &directory.snapshot().nodes[1];
+        assert_eq!((record.state(), record.load), (NodeState::Ready, 5));
+        assert_eq!(record.script, Some(script));
+        // The end of the older stream comes late, and means nothing.
+        assert!(!directory.disconnected(old.node, old.stream));
+        assert!(directory.is_live(old.node));
+        assert!(directory.disconnected(new.node, new.stream));
+    }
+}
+
+#[test]
+fn another_process_gets_no_id_that_it_claims() {
+    let (mut directory, start) = (directory(), Instant::now());
+    let old = join(&mut directory, "scene@0", 1, start);
+    let claim = claim_of(&directory, old.node);
+    let refused = directory.join(&hello("scene@0", 2), claim, start);
+    assert!(matches!(refused, Err(JoinRefusal::NameTaken { .. })));
+    let renamed = directory.join(&hello("scene@1", 1), claim, start).unwrap();
+    assert_ne!(renamed.node, old.node);
+    // Nor does the same process when its lease has ended.
+    pass(&mut directory, start, LEASE);
+    let late = directory.join(&hello("scene@0", 1), claim, start + LEASE);
+    assert_ne!(late.unwrap().node, old.node);
+}
+
+#[test]
+fn what_comes_from_the_future_is_refused() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let node = join(&mut directory, "scene@0", 1, now).node;
+    let claim = claim_of(&directory, node).unwrap();
+    let mut refusal = |claim| {
+        directory
+            .join(&hello("scene@0", 1), Some(claim), now)
+            .unwrap_err()
+    };
+    let revision = Claim {
+        revision: claim.revision + 1,
+        ..claim
+    };
+    assert!(
+        matches!(refusal(revision), JoinRefusal::FutureRevision { claimed, .. } if claimed == revision.revision)
+    );
+    let epoch = Claim { epoch: 10, ..claim };
+    assert!(matches!(
+        refusal(epoch),
+        JoinRefusal::FutureEpoch {
+            claimed: 10,
+            epoch: 9,
+            ..
+        }
+    ));
+    let id = Claim {
+        node: NodeId::new(11, 1),
+        ..claim
+    };
+    assert!(matches!(
+        refusal(id),
+        JoinRefusal::FutureEpoch { claimed: 11, .. }
+    ));
+}
+
+#[test]
+fn a_broker_has_to_say_where_it_is_reached() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let mut slave = Hello {
+        role: Role::Slave.into(),
+        ..hello("slave@0", 1)
+    };
+    for wrong in ["", "here", ":7000", "host:", "host:0", "host:70000"] {
+        slave.address = wrong.into();
+        let refused = directory.join(&slave, None, now);
+        assert!(
+            matches!(refused, Err(JoinRefusal::Address(_))),
+            "{wrong} was taken"
+        );
+    }
+    slave.address = "[::1]:7000".into();
+    directory.join(&slave, None, now).unwrap();
+    let record = &directory.snapshot().nodes[1];
+    assert_eq!(
+        (record.role(), &record.address),
+        (Role::Slave, &slave.address)
+    );
+}
+
+#[test]
+fn a_node_that_tells_too_much_is_refused() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let long = Hello {
+        methods: vec!["m".repeat(1 << 20)],
+        ..hello("scene@0", 1)
+    };
+    let many = Hello {
+        methods: vec!["m".into(); MAX_METHODS + 1],
+        ..hello("scene@0", 1)
+    };
+    for too_much in [long, many] {
+        let refused = directory.join(&too_much, None, now);
+        assert!(matches!(refused, Err(JoinRefusal::Size(_))));
+    }
+}
+
+#[test]
+fn the_least_loaded_is_ready_live_and_counts_who_was_sent_to_it() {
+    let (mut directory, now) = (directory(), Instant::now());
+    assert_eq!(directory.least_loaded(Role::Scene), None);
+    let ids: Vec<_> = (0..4)
+        .map(|n| join(&mut directory, &format!("scene@{n}"), 1, now))
+        .collect();
+    let [one, two, draining, suspect] = [0, 1, 2, 3].map(|n| ids[n].node);
+    assert_eq!(directory.least_loaded(Role::Scene), None);
+    for node in [one, two, suspect] {
+        directory.report(node, ready(0), now);
+    }
+    let report = Report {
+        state: NodeState::Draining.into(),
+        ..ready(0)
+    };
+    directory.report(draining, report, now);
+    directory.disconnected(suspect, ids[3].stream);
+    assert_eq!(directory.least_loaded(Role::Gate), None);
+
+    let mut given = [0; 2];
+    for _ in 0..100 {
+        let node = directory.least_loaded(Role::Scene).unwrap();
+        given[[one, two].iter().position(|id| *id == node).unwrap()] += 1;
+    }
+    assert_eq!(given, [50, 50]);
+    // A placement counts until the second report after it: the first may have
+    // been on its way already.
+    directory.report(one, ready(0), now);
+    assert_eq!(directory.members[&one].load(), 50);
+    directory.report(one, ready(50), now);
+    assert_eq!(directory.members[&one].load(), 50);
+    // Where nobody else is, a suspect is better than nothing.
+    directory.leave(one);
+    directory.leave(two);
+    assert_eq!(directory.least_loaded(Role::Scene), Some(suspect));
+}
+
+/// A later run, and nodes of the earlier one with what they held.
+fn rebuilding(names: &[&str], now: Instant) -> (Directory, Vec<Claim>) {
+    let mut before = directory_of(8);
+    let claims = names
+        .iter()
+        .map(|name| {
+            let node = join(&mut before, name, 1, now).node;
+            claim_of(&before, node).unwrap()
+        })
+        .collect();
+    (directory().rebuilding(now), claims)
+}
+
+#[test]
+fn a_new_master_takes_back_the_nodes_of_the_earlier_run_and_newcomers_after_a_lease() {
+    let now = Instant::now();
+    let (mut directory, claims) = rebuilding(&["scene@0", "scene@1"], now);
+    let newcomer = |directory: &mut Directory, now| directory.join(&hello("scene@7", 5), None, now);
+    assert_eq!(
+        newcomer(&mut directory, now).unwrap_err(),
+        JoinRefusal::Rebuilding
+    );
+    let back = directory
+        .join(&hello("scene@0", 1), Some(claims[0]), now)
+        .unwrap();
+    assert_eq!(back.node, claims[0].node);
+    directory.report(back.node, ready(3), now + LEASE / 2);
+    pass(&mut directory, now, LEASE - Duration::from_millis(100));
+    assert!(directory.is_rebuilding());
+    directory.report(back.node, ready(3), now + LEASE / 2);
+
+    let over = now + LEASE;
+    assert_eq!(directory.tick(over), []);
+    assert!(!directory.is_rebuilding());
+    assert!(newcomer(&mut directory, over).is_ok());
+    // Who comes now has been away for longer than a lease.
+    let late = directory
+        .join(&hello("scene@1", 1), Some(claims[1]), over)
+        .unwrap();
+    assert_ne!(late.node, claims[1].node);
+    assert_eq!(late.node.epoch(), 9);
+    // Its claim was answered, and the answer was lost: it asks again.
+    let again = directory
+        .join(&hello("scene@0", 1), Some(claims[0]), over)
+        .unwrap();
+    assert_eq!(again.node, claims[0].node);
+}
+
+#[test]
+fn of_two_claims_to_one_name_the_later_one_holds() {
+    let now = Instant::now();
+    for earlier_comes_first in [true, false] {
+        let (mut directory, claims) = rebuilding(&["scene@0", "scene@1"], now);
+        let [earlier, later] = [claims[0], claims[1]];
+        assert!(earlier.revision < later.revision);
+        let mut claim =
+            |claim, incarnation| directory.join(&hello("scene@0", incarnation), Some(claim), now);
+        if earlier_comes_first {
+            claim(earlier, 1).unwrap();
+            let joined = claim(later, 2).unwrap();
+            assert_eq!(joined.node, later.node);
+            assert_eq!(removed(&joined.deltas), [earlier.node]);
+        } else {
+            claim(later, 2).unwrap();
+            let refused = claim(earlier, 1).unwrap_err();
+            let (name, holder) = ("scene@0".parse().unwrap(), later.node);
+            assert_eq!(refused, JoinRefusal::Superseded { name, holder });
+        }
+        assert!(directory.contains(later.node) && !directory.contains(earlier.node));
+    }
+}
+
+#[test]
+fn a_masters_pause_prolongs_the_rebuild() {
+    let now = Instant::now();
+    let (mut directory, _) = rebuilding(&[], now);
+    directory.tick(now + Duration::from_secs(60));
+    assert!(directory.is_rebuilding());
+    pass(&mut directory, now + Duration::from_secs(60), LEASE);
+    assert!(!directory.is_rebuilding());
+}
