@@ -23,9 +23,9 @@ use crate::{
     calls::CallId,
     channel::Broker,
     link::Arrived,
-    node::{RequestPlace, Shared},
     pairs::Slot,
     services::{Answer, Message, Request},
+    shared::{RequestPlace, Shared},
 };
 
 /// Handles all that has arrived on the link of `broker`, in order.

@@ -6,6 +6,8 @@
 //! that a node is gone never sees another message of it.
 
 use std::{
+    future::ready,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -18,7 +20,7 @@ use protocol::{
         join_response::Response,
     },
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tonic::{Code, Status};
 use tracing::{Instrument, debug, info, info_span, warn};
 
@@ -27,11 +29,12 @@ use crate::{
     config::Uplink,
     connect::Connector,
     dispatch,
-    link::{self, LinkEvent, LinkSet, Target},
+    link::{self, LinkEvent, LinkSender, LinkSet, Target, Ticked},
     membership::{Membership, Word},
-    node::Shared,
+    pairs::{LATER, SOON},
     replica::ReplicaChange,
     services::NodeEvent,
+    shared::Shared,
 };
 
 /// How often a node reports, which renews its lease; more often where a lease
@@ -40,8 +43,8 @@ const REPORT: Duration = Duration::from_secs(1);
 const REPORTS_PER_LEASE: u32 = 4;
 /// A master that gives no lease worth the name is not reported to all the time.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
-/// How often pairs are looked at while something is on its way.
-const UPKEEP: Duration = Duration::from_millis(10);
+/// How many batches are taken in a row while something else may wait.
+const BURST: u32 = 32;
 /// How long a new node waits for its links to all brokers before it is ready
 /// with those that it has.
 const LINKING: Duration = Duration::from_secs(1);
@@ -55,8 +58,9 @@ struct Driver {
     /// Links that have ended and that the pairs have not heard of.
     ended: Vec<Broker>,
     identity: Option<Identity>,
-    /// How often to report.
+    /// How often to report, and when next.
     period: Duration,
+    report_at: Instant,
 }
 
 /// Who the node is.
@@ -87,6 +91,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         ended: Vec::new(),
         identity: None,
         period: REPORT,
+        report_at: Instant::now(),
         shared,
     };
     driver.run().instrument(span).await;
@@ -96,45 +101,73 @@ impl Driver {
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let mut reports = shared.report.subscribe();
-        let mut upkeep = interval(UPKEEP);
-        upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut link_ticks = interval(link::TICK);
-        link_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut report_at = Instant::now();
+        let mut upkeep = pin!(sleep(LATER));
+        let mut ticks = interval(link::TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Waited for from one turn of the loop to the next: what is made anew
+        // for each batch costs as much as the batch.
+        let mut woken = pin!(shared.pairs.woken());
         let mut awake = false;
-        loop {
+        let mut burst = 0;
+        while !shared.stop.is_cancelled() {
+            // Links first: they bring most, and then nothing else is looked at.
+            // But never more than a burst of them while others wait.
             tokio::select! {
-                () = shared.stop.cancelled() => break,
+                biased;
+                event = self.links.next(), if burst < BURST => {
+                    self.follow_link(event);
+                    burst += 1;
+                }
                 word = self.membership.next() => {
                     self.hear(word);
-                    report_at = report_at.min(Instant::now() + self.period);
-                }
-                event = self.links.next() => self.follow_link(event),
-                _ = upkeep.tick(), if awake => awake = self.upkeep(),
-                () = shared.pairs.woken(), if !awake => {
-                    awake = true;
-                    upkeep.reset();
-                }
-                _ = link_ticks.tick() => {
-                    let silent = self.links.tick(Instant::now());
-                    if !silent.is_empty() {
-                        self.ended.extend(silent);
-                        self.publish_links();
+                    burst = 0;
+                    if self.period < ticks.period() {
+                        ticks = interval(self.period);
+                        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     }
-                    self.settle();
                 }
-                () = sleep_until(report_at) => {
-                    self.report();
-                    report_at = Instant::now() + self.period;
+                () = &mut upkeep, if awake => {
+                    let now = Instant::now();
+                    let pace = self.upkeep(now);
+                    awake = pace.is_some();
+                    upkeep.as_mut().reset(now + pace.unwrap_or(LATER));
                 }
-                changed = reports.changed() => {
-                    if changed.is_ok() {
+                _ = ticks.tick() => self.tick(Instant::now()),
+                () = &mut woken => {
+                    woken.set(shared.pairs.woken());
+                    if !awake && shared.pairs.is_awake() {
+                        awake = true;
+                        upkeep.as_mut().reset(Instant::now() + LATER);
+                    }
+                    if reports.has_changed().unwrap_or(false) {
+                        reports.mark_unchanged();
                         self.report();
                     }
+                }
+                () = ready(()), if burst >= BURST => burst = 0,
+            }
+            if shared.pairs.take_pressing() {
+                let soon = Instant::now() + SOON;
+                if !awake || upkeep.deadline() > soon {
+                    awake = true;
+                    upkeep.as_mut().reset(soon);
                 }
             }
         }
         self.leave().await;
+    }
+
+    /// Does what is to be done now and then.
+    fn tick(&mut self, now: Instant) {
+        let Ticked { changed, ended } = self.links.tick(now);
+        self.ended.extend(ended);
+        if changed {
+            self.publish_links();
+        }
+        self.settle();
+        if now >= self.report_at {
+            self.report();
+        }
     }
 
     /// Takes in what the master says, or that it is away.
@@ -276,6 +309,10 @@ impl Driver {
             LinkEvent::Arrived(broker, arrived) => {
                 dispatch::dispatch_all(&self.shared, broker, arrived);
             }
+            LinkEvent::Recovered(broker, arrived) => {
+                self.publish_links();
+                dispatch::dispatch_all(&self.shared, broker, arrived);
+            }
             LinkEvent::Opened => {
                 self.publish_links();
                 self.settle();
@@ -289,18 +326,30 @@ impl Driver {
 
     /// Tells the pairs which brokers they can use.
     fn publish_links(&mut self) {
+        let (mut routes, mut senders) = self.usable(|silent| !silent);
+        if routes.is_empty() {
+            // Nothing better is there.
+            (routes, senders) = self.usable(|_| true);
+        }
+        let ended = std::mem::take(&mut self.ended);
+        self.shared.pairs.set_links(routes, senders, &ended);
+    }
+
+    /// The brokers that can carry something, of those that are as silent as
+    /// `which` says.
+    fn usable(&self, which: impl Fn(bool) -> bool) -> (Routes, Vec<(Broker, LinkSender)>) {
         let mut routes = Routes::default();
         let mut senders = Vec::new();
-        for (broker, sender) in self.links.senders() {
+        for (broker, sender, silent) in self.links.senders() {
             match broker {
+                _ if !which(silent) => continue,
                 Broker::Master => routes.master = true,
                 Broker::Slave(id) if self.shared.is_ready(id) => routes.slaves.push(id),
                 Broker::Slave(_) => continue,
             }
             senders.push((broker, sender.clone()));
         }
-        let ended = std::mem::take(&mut self.ended);
-        self.shared.pairs.set_links(routes, senders, &ended);
+        (routes, senders)
     }
 
     /// The node is ready as soon as it is linked to every broker that is, or
@@ -314,7 +363,7 @@ impl Driver {
             return;
         };
         if self.shared.config.role != Role::Slave {
-            let linked: Vec<Broker> = self.links.senders().map(|(broker, _)| broker).collect();
+            let linked: Vec<Broker> = self.links.senders().map(|(broker, ..)| broker).collect();
             let everywhere = linked.contains(&Broker::Master)
                 && self
                     .shared
@@ -333,7 +382,8 @@ impl Driver {
 
     /// Reports where the node stands. A master that does not read gets fewer
     /// reports, and in the end finds the node silent.
-    fn report(&self) {
+    fn report(&mut self) {
+        self.report_at = Instant::now() + self.period;
         let Some(identity) = &self.identity else {
             return;
         };
@@ -347,10 +397,10 @@ impl Driver {
         self.membership.say(Request::Report(report));
     }
 
-    fn upkeep(&mut self) -> bool {
-        let now = Instant::now();
+    /// Looks after calls and pairs. Says how soon to do so again.
+    fn upkeep(&self, now: Instant) -> Option<Duration> {
         let waiting = self.shared.expire_calls(now);
-        self.shared.pairs.tick(now) || waiting
+        self.shared.pairs.tick(now).or(waiting.then_some(LATER))
     }
 
     /// What the node presents to be taken for who it was.
@@ -383,11 +433,11 @@ impl Driver {
     /// Waits for what is on its way, lets the links run dry, says good-bye.
     async fn leave(mut self) {
         let settled = async {
-            let mut ticks = interval(UPKEEP);
+            let mut ticks = interval(SOON);
             while !self.shared.pairs.is_settled() {
                 tokio::select! {
                     event = self.links.next() => self.follow_link(event),
-                    _ = ticks.tick() => { self.upkeep(); }
+                    _ = ticks.tick() => { self.upkeep(Instant::now()); }
                 }
             }
         };

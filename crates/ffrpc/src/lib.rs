@@ -47,6 +47,7 @@ mod node;
 mod pairs;
 mod replica;
 mod services;
+mod shared;
 
 pub use calls::{CallId, Calls};
 pub use config::{Credentials, Encryption, NodeConfig, Uplink};

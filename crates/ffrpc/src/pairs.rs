@@ -29,6 +29,7 @@ pub(crate) struct Pairs {
     links: RwLock<Links>,
     /// Whether the upkeep is awake; see [`tick`](Self::tick).
     awake: AtomicBool,
+    pressing: AtomicBool,
     wake: Notify,
     limit: usize,
     resent: Counter,
@@ -65,6 +66,22 @@ pub(crate) enum NotTaken {
     CutOff,
 }
 
+impl NotTaken {
+    /// The label `reason` of `redrabbit_node_refused_total`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            NotTaken::Ended => "gone",
+            NotTaken::Full => "overloaded",
+            NotTaken::CutOff => "no_broker",
+        }
+    }
+}
+
+/// How soon pairs are looked at again when an acknowledgement is owed or
+/// something could not be sent: what is owed goes after one to two of these.
+pub(crate) const SOON: Duration = Duration::from_millis(10);
+/// How soon when there is only something to wait for.
+pub(crate) const LATER: Duration = Duration::from_millis(50);
 /// How long a node without any broker still takes what may be refused.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
@@ -75,6 +92,7 @@ impl Pairs {
             table: DashMap::new(),
             links: RwLock::default(),
             awake: AtomicBool::new(false),
+            pressing: AtomicBool::new(false),
             wake: Notify::new(),
             limit,
             resent: counter!("redrabbit_node_resent_total"),
@@ -177,7 +195,7 @@ impl Pairs {
         let is_owed = state.pair.incoming.is_owed();
         drop(state);
         if is_owed {
-            self.arm();
+            self.press();
         }
         match arrival {
             Arrival::Next => true,
@@ -207,7 +225,7 @@ impl Pairs {
             self.resent.increment(state.transmit());
         }
         drop((links, state));
-        self.arm();
+        self.press();
     }
 
     /// These are the links now; `ended` are those that have ended since the
@@ -237,14 +255,14 @@ impl Pairs {
                 self.resent.increment(state.transmit());
             }
         }
-        self.arm();
+        self.press();
     }
 
     /// Looks at the time: what has waited too long goes again, what is owed is
-    /// acknowledged. Says whether there is more to wait for; if there is not,
-    /// [`woken`](Self::woken) says when there is again.
-    pub(crate) fn tick(&self, now: Instant) -> bool {
-        let mut active = false;
+    /// acknowledged. Says how soon to look again; when there is nothing to wait
+    /// for, [`woken`](Self::woken) says when there is again.
+    pub(crate) fn tick(&self, now: Instant) -> Option<Duration> {
+        let (mut active, mut pressing) = (false, false);
         for slot in &self.table {
             let mut state = slot.lock();
             if !state.pair.is_active() {
@@ -262,9 +280,13 @@ impl Pairs {
                 state.acknowledge();
             }
             active |= state.pair.is_active();
+            pressing |= state.pair.is_pressing();
+        }
+        if pressing {
+            return Some(SOON);
         }
         if active {
-            return true;
+            return Some(LATER);
         }
         // Whoever comes between the look and the sleep finds it asleep and
         // wakes it, or came early enough to be seen by the second look.
@@ -273,12 +295,29 @@ impl Pairs {
         if active {
             self.awake.store(true, Ordering::SeqCst);
         }
-        active
+        active.then_some(SOON)
     }
 
-    /// Waits until there is something for [`tick`](Self::tick) to do.
+    /// Whether something has come up since the last time that should not wait
+    /// for long.
+    pub(crate) fn take_pressing(&self) -> bool {
+        self.pressing.load(Ordering::Relaxed) && self.pressing.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits until there is something for [`tick`](Self::tick) to do, or
+    /// somebody has called [`nudge`](Self::nudge).
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    /// Wakes whoever waits for [`woken`](Self::woken), for a reason of its own.
+    pub(crate) fn nudge(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Whether there is something for [`tick`](Self::tick) to do.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.load(Ordering::SeqCst)
     }
 
     /// Whether everything that was sent has been acknowledged.
@@ -292,6 +331,13 @@ impl Pairs {
         if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
             self.wake.notify_one();
         }
+    }
+
+    /// Wakes the upkeep, for something that should not wait for long. Only the
+    /// node's own task does this, and asks for it afterwards.
+    fn press(&self) {
+        self.pressing.store(true, Ordering::Relaxed);
+        self.arm();
     }
 
     fn is_cut_off(&self) -> bool {

@@ -153,6 +153,12 @@ impl Pair {
         !self.outgoing.is_empty() || self.incoming.is_owed() || !self.avoided.is_empty()
     }
 
+    /// Whether something here cannot wait for long: an acknowledgement that is
+    /// owed, or a message that could not be sent yet.
+    pub fn is_pressing(&self) -> bool {
+        self.incoming.is_owed() || !self.outgoing.is_clear()
+    }
+
     /// The way to take: a slave that gets through as far as is known, the master
     /// where no slave may, or whatever was silent for the longest time.
     fn choose(&self, routes: &Routes) -> Option<Broker> {

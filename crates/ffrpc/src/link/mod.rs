@@ -17,7 +17,7 @@ use protocol::{
 };
 use tonic::{Request, Status, Streaming, metadata::MetadataValue, transport::Channel};
 
-pub(crate) use set::{LinkEvent, LinkSet, TICK, Target};
+pub(crate) use set::{LinkEvent, LinkSet, TICK, Target, Ticked};
 
 /// Where a node sends.
 #[derive(Clone)]
@@ -61,8 +61,8 @@ pub(crate) async fn open_remote(
 }
 
 impl LinkSender {
-    /// Queues an envelope of `bytes` bytes for the broker. Without room it is
-    /// refused if it is `refusable`.
+    /// Queues an envelope of `bytes` bytes for the broker. What is `refusable`
+    /// has less room than the rest.
     pub(crate) fn send(
         &self,
         envelope: &Envelope,
@@ -71,7 +71,7 @@ impl LinkSender {
     ) -> Result<(), Refused> {
         match self {
             LinkSender::Stream(outbox) => {
-                if outbox.push(bytes, refusable, |batch| envelope.write(batch))? {
+                if outbox.offer(bytes, refusable, |batch| envelope.write(batch))? {
                     outbox.wake();
                 }
                 Ok(())

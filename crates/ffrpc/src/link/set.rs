@@ -31,6 +31,8 @@ pub(crate) enum Target {
 pub(crate) enum LinkEvent {
     Opened,
     Arrived(Broker, Arrived),
+    /// As `Arrived`, from a broker that was silent.
+    Recovered(Broker, Arrived),
     /// It will be opened again; what was on its way is lost.
     Ended(Broker),
 }
@@ -68,7 +70,17 @@ enum State {
         receiver: LinkReceiver,
         heard: Instant,
         pinged: Instant,
+        silent: bool,
     },
+}
+
+/// What has become of the links.
+#[derive(Default)]
+pub(crate) struct Ticked {
+    /// They are others now, or others are silent.
+    pub(crate) changed: bool,
+    /// Links that have ended and are being opened again.
+    pub(crate) ended: Vec<Broker>,
 }
 
 /// A link on which nothing has come for so long is pinged.
@@ -76,9 +88,12 @@ const PING: Duration = Duration::from_millis(250);
 /// A ping goes that often in any case: a broker that is never sent anything
 /// would take the link for dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// A broker that has said nothing for so long is routed around, and its link is
-/// opened anew.
+/// A broker that has said nothing for so long is routed around, until it says
+/// something.
 const SILENT: Duration = Duration::from_secs(1);
+/// After so long its link is opened anew. Not sooner: a broker that is merely
+/// busy would be given the work of a new connection on top.
+const DEAD: Duration = Duration::from_secs(5);
 /// How often [`LinkSet::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// How long one attempt to open a link may take.
@@ -148,15 +163,15 @@ impl LinkSet {
 
     /// Ends every link for good; what is queued still goes out.
     pub(crate) fn close(&mut self) {
-        for (_, sender) in self.senders() {
+        for (_, sender, _) in self.senders() {
             sender.close();
         }
     }
 
-    /// The links that are open.
-    pub(crate) fn senders(&self) -> impl Iterator<Item = (Broker, &LinkSender)> {
+    /// The links that are open, and whether their brokers are silent.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = (Broker, &LinkSender, bool)> {
         self.entries.iter().filter_map(|entry| match &entry.state {
-            State::Open { sender, .. } => Some((entry.broker, sender)),
+            State::Open { sender, silent, .. } => Some((entry.broker, sender, *silent)),
             State::Opening(_) => None,
         })
     }
@@ -166,19 +181,21 @@ impl LinkSet {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// Pings the brokers that are silent and gives up those that stay so.
-    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Broker> {
+    /// Pings the brokers, finds out who is silent, and gives up those that stay
+    /// so.
+    pub(crate) fn tick(&mut self, now: Instant) -> Ticked {
         // If this process was away itself, nobody else was silent.
         let late = self.ticked.map_or(Duration::ZERO, |ticked| {
             now.saturating_duration_since(ticked).saturating_sub(TICK)
         });
         self.ticked = Some(now);
-        let mut ended = Vec::new();
+        let mut ticked = Ticked::default();
         for entry in &mut self.entries {
             let State::Open {
                 sender,
                 heard,
                 pinged,
+                silent,
                 ..
             } = &mut entry.state
             else {
@@ -191,19 +208,27 @@ impl LinkSet {
                 *heard += late;
             }
             let silence = now.saturating_duration_since(*heard);
-            if silence >= SILENT {
-                warn!(broker = %entry.name, "broker is silent, routing around it");
+            if silence >= DEAD {
+                info!(broker = %entry.name, "link opened anew, its broker says nothing");
                 outbox.close();
-                ended.push(entry.broker);
+                ticked.ended.push(entry.broker);
+                ticked.changed = true;
                 entry.open(&self.connector, self.outbox_bytes);
-            } else if silence >= PING || now.saturating_duration_since(*pinged) >= SIGN_OF_LIFE {
+                continue;
+            }
+            if silence >= SILENT && !*silent {
+                warn!(broker = %entry.name, "broker is silent, routing around it");
+                *silent = true;
+                ticked.changed = true;
+            }
+            if silence >= PING || now.saturating_duration_since(*pinged) >= SIGN_OF_LIFE {
                 *pinged = now;
                 let ping =
                     Envelope::new(NodeId::BROKER, entry.credentials.node, EnvelopeKind::Ping);
                 let _ = sender.send(&ping, ping.element_bytes(), false);
             }
         }
-        ended
+        ticked
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
@@ -231,6 +256,7 @@ impl LinkSet {
                             receiver,
                             heard: Instant::now(),
                             pinged: Instant::now(),
+                            silent: false,
                         };
                         return Poll::Ready(LinkEvent::Opened);
                     }
@@ -241,7 +267,10 @@ impl LinkSet {
                     }
                 },
                 State::Open {
-                    receiver, heard, ..
+                    receiver,
+                    heard,
+                    silent,
+                    ..
                 } => {
                     let reason = match receiver.poll_next(context) {
                         Poll::Pending => return Poll::Pending,
@@ -250,7 +279,11 @@ impl LinkSet {
                             // Only now: a link that opens and ends at once is
                             // no success.
                             entry.failures = 0;
-                            return Poll::Ready(LinkEvent::Arrived(entry.broker, arrived));
+                            let event = match std::mem::take(silent) {
+                                true => LinkEvent::Recovered,
+                                false => LinkEvent::Arrived,
+                            };
+                            return Poll::Ready(event(entry.broker, arrived));
                         }
                         Poll::Ready(Some(Err(status))) => status.message().to_owned(),
                         Poll::Ready(None) => "the broker closed it".to_owned(),

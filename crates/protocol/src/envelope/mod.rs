@@ -4,11 +4,16 @@
 //! in the order of their numbers. Writing goes straight into a link's outgoing
 //! buffer; reading takes slices of the batch that arrived and copies nothing.
 
+mod routing;
+mod wire;
+
 use std::{fmt, str};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::{decode_varint, encode_varint, encoded_len_varint};
+use prost::encoding::{encode_varint, encoded_len_varint};
 
+use self::wire::*;
+pub use self::{routing::Routing, wire::WireError};
 pub use crate::v1::EnvelopeKind;
 use crate::{NodeId, batch};
 
@@ -52,53 +57,6 @@ pub struct Envelope {
 /// Text that is a slice of what arrived.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text(Bytes);
-
-/// Why bytes are not an envelope, or not a batch of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// It ends in the middle of something.
-    #[error("the bytes end inside a field")]
-    Truncated,
-    /// A number is longer than ten bytes.
-    #[error("a varint is malformed")]
-    Varint,
-    /// A field has another type than the protocol gives it.
-    #[error("field {0} has the wrong type")]
-    FieldType(u32),
-    /// A routing field stands there twice, which could deceive a broker.
-    #[error("field {0} stands there twice")]
-    Repeated(u32),
-    /// A text is not UTF-8.
-    #[error("field {0} is not UTF-8")]
-    Utf8(u32),
-    /// No kind, or one that this version does not know.
-    #[error("the kind {0} is unknown")]
-    Kind(u64),
-    /// Larger than [`MAX_BYTES`].
-    #[error("an envelope of {0} bytes, at most {MAX_BYTES} are allowed")]
-    TooLarge(usize),
-}
-
-const DESTINATION: u8 = tag(1, FIXED64);
-const SOURCE: u8 = tag(2, FIXED64);
-const KIND: u8 = tag(3, VARINT);
-const SEQUENCE: u8 = tag(4, VARINT);
-const ACKNOWLEDGED: u8 = tag(5, VARINT);
-const CALL_ID: u8 = tag(6, VARINT);
-const METHOD: u8 = tag(7, LENGTH);
-const GROUP: u8 = tag(8, LENGTH);
-const DEADLINE_MS: u8 = tag(9, VARINT);
-const TRACE_CONTEXT: u8 = tag(10, LENGTH);
-const BODY: u8 = tag(11, LENGTH);
-
-const VARINT: u8 = 0;
-const FIXED64: u8 = 1;
-const LENGTH: u8 = 2;
-const FIXED32: u8 = 5;
-
-const fn tag(field: u8, wire_type: u8) -> u8 {
-    field << 3 | wire_type
-}
 
 impl Envelope {
     /// An envelope with these routing fields and nothing else in it.
@@ -201,50 +159,6 @@ impl Envelope {
     }
 }
 
-/// What a broker reads of an envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Routing {
-    /// Who shall have it.
-    pub destination: NodeId,
-    /// Who says that it sent it.
-    pub source: NodeId,
-    /// What it is.
-    pub kind: EnvelopeKind,
-}
-
-impl Routing {
-    /// Reads the routing fields at the places where a writer that keeps to the
-    /// order of the fields puts them, and searches for them otherwise.
-    pub fn read(content: &[u8]) -> Result<Self, WireError> {
-        match Self::at_fixed_places(content) {
-            Some(routing) => Ok(routing),
-            None => Envelope::read(Bytes::copy_from_slice(content)).map(|envelope| Routing {
-                destination: envelope.destination,
-                source: envelope.source,
-                kind: envelope.kind,
-            }),
-        }
-    }
-
-    fn at_fixed_places(content: &[u8]) -> Option<Self> {
-        let head: &[u8; 20] = content.first_chunk()?;
-        let number = |at: usize| {
-            let bytes = head[at..at + 8].try_into().ok()?;
-            Some(NodeId::from_u64(u64::from_le_bytes(bytes)))
-        };
-        // Kinds are below 128, so that the varint is a single byte; any other
-        // goes the slow way, which says what is wrong with it.
-        if head[0] != DESTINATION || head[9] != SOURCE || head[18] != KIND {
-            return None;
-        }
-        Some(Routing {
-            destination: number(1)?,
-            source: number(10)?,
-            kind: kind(head[19].into()).ok()?,
-        })
-    }
-}
-
 impl EnvelopeKind {
     /// Whether a lack of room may refuse it. Everything else is bounded by
     /// whoever sends it: an answer by its request, control by its window.
@@ -278,91 +192,6 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
     }
-}
-
-fn kind(number: u64) -> Result<EnvelopeKind, WireError> {
-    i32::try_from(number)
-        .ok()
-        .and_then(|number| EnvelopeKind::try_from(number).ok())
-        .filter(|kind| *kind != EnvelopeKind::Unspecified)
-        .ok_or(WireError::Kind(number))
-}
-
-fn number_bytes(number: u64) -> usize {
-    match number {
-        0 => 0,
-        _ => 1 + encoded_len_varint(number),
-    }
-}
-
-fn field_bytes(field: &Bytes) -> usize {
-    match field.len() {
-        0 => 0,
-        length => 1 + encoded_len_varint(length as u64) + length,
-    }
-}
-
-fn write_number(tag: u8, number: u64, batch: &mut BytesMut) {
-    if number != 0 {
-        batch.put_u8(tag);
-        encode_varint(number, batch);
-    }
-}
-
-fn write_bytes(tag: u8, field: &Bytes, batch: &mut BytesMut) {
-    if !field.is_empty() {
-        batch.put_u8(tag);
-        encode_varint(field.len() as u64, batch);
-        batch.put_slice(field);
-    }
-}
-
-fn read_varint(bytes: &mut Bytes) -> Result<u64, WireError> {
-    match bytes.first() {
-        None => Err(WireError::Truncated),
-        Some(&byte) if byte < 0x80 => {
-            bytes.advance(1);
-            Ok(byte.into())
-        }
-        Some(_) => decode_varint(bytes).map_err(|_| WireError::Varint),
-    }
-}
-
-fn read_node(bytes: &mut Bytes) -> Result<NodeId, WireError> {
-    let raw = bytes.try_get_u64_le().map_err(|_| WireError::Truncated)?;
-    Ok(NodeId::from_u64(raw))
-}
-
-fn read_bytes(bytes: &mut Bytes) -> Result<Bytes, WireError> {
-    let length = read_varint(bytes)?;
-    if length > bytes.len() as u64 {
-        return Err(WireError::Truncated);
-    }
-    Ok(bytes.split_to(length as usize))
-}
-
-fn read_text(field: u32, bytes: &mut Bytes) -> Result<Text, WireError> {
-    let text = read_bytes(bytes)?;
-    match str::from_utf8(&text) {
-        Ok(_) => Ok(Text(text)),
-        Err(_) => Err(WireError::Utf8(field)),
-    }
-}
-
-/// Passes over a field of a later version.
-fn skip(field: u32, wire_type: u8, bytes: &mut Bytes) -> Result<(), WireError> {
-    let length = match wire_type {
-        VARINT => return read_varint(bytes).map(drop),
-        LENGTH => return read_bytes(bytes).map(drop),
-        FIXED64 => 8,
-        FIXED32 => 4,
-        _ => return Err(WireError::FieldType(field)),
-    };
-    if bytes.len() < length {
-        return Err(WireError::Truncated);
-    }
-    bytes.advance(length);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -443,6 +272,21 @@ mod tests {
             if let Ok(read) = Envelope::read(cut.into()) {
                 prop_assert_ne!(read, envelope);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_routing_field_that_stands_there_twice_is_refused_wherever_it_is(
+            envelope in envelopes(), field in 1u32..=3
+        ) {
+            let mut content = generated(&envelope).encode_to_vec();
+            match field {
+                1 => content.extend_from_slice(&[&[DESTINATION], &[7; 8][..]].concat()),
+                2 => content.extend_from_slice(&[&[SOURCE], &[7; 8][..]].concat()),
+                _ => content.extend_from_slice(&[KIND, 1]),
+            }
+            prop_assert_eq!(Routing::read(&content), Err(WireError::Repeated(field)));
         }
     }
 
