@@ -10,13 +10,8 @@ use client::Client;
 use protocol::v1::{ListNodesRequest, NodeRecord, NodeState, registry_client::RegistryClient};
 use tempfile::TempDir;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-
 use crate::{
-    Player, Process, Roles, Signal, eventually,
+    Player, Process, Roles, Signal, eventually, http, own_address,
     process::{children, signal_to},
 };
 
@@ -208,32 +203,6 @@ script = "main.py"
 
     /// A number that the gate's metrics show.
     pub async fn gate_metric(&self, name: &str) -> f64 {
-        let text = get(self.http(), "/metrics").await;
-        text.lines()
-            .filter(|line| line.starts_with(name))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        http::sample(&http::get(self.http(), "/metrics").await, name)
     }
-}
-
-/// The body of an HTTP page.
-async fn get(address: SocketAddr, path: &str) -> String {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-}
-
-/// A loopback address that no other test of this run has.
-fn own_address() -> Ipv4Addr {
-    let pid = std::process::id();
-    // 127.64.0.0 to 127.127.255.255: four million process ids.
-    Ipv4Addr::new(
-        127,
-        64 | (pid >> 16 & 0x3f) as u8,
-        (pid >> 8) as u8,
-        pid as u8,
-    )
 }

@@ -1,5 +1,10 @@
-//! What the tests of real processes share: a group to start and to hurt, and
-//! players who log in to it.
+//! What the tests of real processes share: a group to start and to hurt, the
+//! players who log in to it, and the nodes that talk all the time.
+//!
+//! - [`Group`] is a whole group with a gate and a scene, [`Player`] somebody who
+//!   plays in it.
+//! - [`Brokers`] is a master and its slaves alone. [`Traffic`] is what nodes of
+//!   that group say to each other, counted to the last message.
 //!
 //! Every test runs in a process of its own (cargo-nextest sees to that) and has
 //! a loopback address of its own, so that groups never meet and ports need no
@@ -7,18 +12,32 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
+mod brokers;
 mod group;
+mod histogram;
+mod http;
+mod network;
 mod player;
 mod process;
 mod roles;
+mod seed;
+mod traffic;
 
+pub use brokers::{Brokers, MASTER, slave};
 pub use group::{Group, Runs};
+pub use histogram::Histogram;
+pub use network::{Network, in_own_network};
 pub use player::Player;
 pub use process::{Process, open_files, resident_bytes};
 pub use roles::{ROLES, Roles};
+pub use seed::Seed;
+pub use traffic::{Apart, Job, Load, Member, Phase, Report, Routes, Said, Stalls, Traffic};
 
 pub use rustix::process::Signal;
-use std::time::{Duration, Instant};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 /// Long enough for anything that happens at all, on a busy machine too.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,4 +67,16 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A loopback address that no other test of this run has.
+pub fn own_address() -> Ipv4Addr {
+    let pid = std::process::id();
+    // 127.64.0.0 to 127.127.255.255: four million process ids.
+    Ipv4Addr::new(
+        127,
+        64 | (pid >> 16 & 0x3f) as u8,
+        (pid >> 8) as u8,
+        pid as u8,
+    )
 }

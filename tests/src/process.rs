@@ -2,11 +2,13 @@
 
 use std::{
     fs::File,
+    io,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use crate::eventually;
 
@@ -19,15 +21,22 @@ pub struct Process {
 impl Process {
     /// Starts one of our programs; what it prints goes to `log`.
     pub fn start(program: &str, arguments: &[&str], log: &Path) -> Process {
+        let mut command = Command::new(binary(program));
+        command.args(arguments);
+        Process::spawn(command, log)
+    }
+
+    /// Starts any program.
+    pub(crate) fn spawn(mut command: Command, log: &Path) -> Process {
         let output = File::create(log).unwrap();
-        let child = Command::new(binary(program))
-            .args(arguments)
+        command
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
-            .stderr(output)
+            .stderr(output);
+        let child = end_with_parent(&mut command)
             .spawn()
-            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         Process {
             child,
             log: log.to_owned(),
@@ -74,17 +83,22 @@ pub(crate) fn signal_to(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
 }
 
-/// A program of this build, beside the test's own.
+/// The kernel ends the process when the thread that starts it is gone, however
+/// it went.
+pub(crate) fn end_with_parent(command: &mut Command) -> &mut Command {
+    let hook = || -> io::Result<()> { Ok(set_parent_process_death_signal(Some(Signal::KILL))?) };
+    // SAFETY: between fork and exec there is one system call, which neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(hook) }
+}
+
+/// A program of this build: beside this one, or above it where this is a test.
 pub(crate) fn binary(program: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let folder = own.parent().unwrap().parent().unwrap();
-    let path = folder.join(program);
-    assert!(
-        path.exists(),
-        "{} is not built: run `cargo build --workspace` first",
-        path.display()
-    );
-    path
+    let beside = own.with_file_name(program);
+    let above = own.parent().unwrap().with_file_name(program);
+    let found = [beside, above].into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{program} is not built: run `cargo build --workspace` first"))
 }
 
 /// How many files a process has open.

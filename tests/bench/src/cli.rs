@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    faults, memory,
     peer::Peer,
     rounds::Plan,
     shapes::{QUICK, Shape},
@@ -22,6 +23,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Puts load on a broker, and on what it is compared with
     Broker(Options),
+    /// Lets brokers die, freeze, drain and come under load, and measures how
+    /// long calls take meanwhile
+    Faults(faults::Options),
+    /// Compares links within a process with sockets
+    Memory(memory::Options),
     /// One side of a load; the tool starts itself so
     #[command(hide = true)]
     Side {
@@ -97,7 +103,7 @@ impl Options {
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=60.0).contains(&seconds) => Ok(seconds),
         _ => Err("expected a number of seconds from 0.05 to 60".into()),

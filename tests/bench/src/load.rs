@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::tests::Histogram;
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 
 use crate::{
     cpu,
-    histogram::Histogram,
     job::{Job, Measured},
 };
 
@@ -47,11 +47,7 @@ impl Meter {
     pub(crate) async fn measure(&self, job: &Job) -> Result<Measured> {
         tokio::time::sleep(job.warm_up).await;
         let before = Cpu::now(job)?;
-        let begun = Instant::now();
-        *self.lock() = Some(Histogram::default());
-        tokio::time::sleep(job.seconds).await;
-        let histogram = self.lock().take().unwrap_or_default();
-        let seconds = begun.elapsed().as_secs_f64();
+        let (histogram, seconds) = self.watch(job.seconds).await;
         let after = Cpu::now(job)?;
 
         ensure!(histogram.total() > 0, "nothing came back");
@@ -66,8 +62,22 @@ impl Meter {
             p999: histogram.microseconds(0.999),
             broker_cpu: each(before.broker, after.broker),
             sides_cpu: each(before.sides, after.sides),
-            failures: self.failures.load(Ordering::Relaxed),
+            failures: self.failures(),
         })
+    }
+
+    /// Counts for so long, and says how many seconds it was.
+    pub(crate) async fn watch(&self, time: Duration) -> (Histogram, f64) {
+        let begun = Instant::now();
+        *self.lock() = Some(Histogram::default());
+        tokio::time::sleep(time).await;
+        let histogram = self.lock().take().unwrap_or_default();
+        (histogram, begun.elapsed().as_secs_f64())
+    }
+
+    /// How much has failed so far.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Histogram>> {

@@ -8,15 +8,19 @@
 //!   told; [`rounds`] runs them, [`process`] starts and ends what they need.
 //! - [`peer`] has the ways to put a load on a broker, [`load`] what they share:
 //!   the calls under way and the interval that is measured.
-//! - [`histogram`] and [`cpu`] are the instruments, [`report`] the table.
+//! - [`cpu`] and the tests' histogram are the instruments, [`report`] the table.
+//!
+//! Two more measurements are beside that: [`faults`] is what callers see when
+//! brokers come and go, [`memory`] what links within a process save.
 //!
 //! Whatever it starts ends with it, and nothing runs without a limit in time.
 
 mod cli;
 mod cpu;
-mod histogram;
+mod faults;
 mod job;
 mod load;
+mod memory;
 mod peer;
 mod process;
 mod report;
@@ -32,6 +36,8 @@ use crate::cli::{Cli, Command};
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Broker(options) => rounds::run(&options.plan()),
+        Command::Faults(options) => faults::run(&options),
+        Command::Memory(options) => memory::run(&options),
         Command::Side { job } => side::run(&job),
     }
 }

@@ -55,23 +55,25 @@ pub(crate) fn rows(shape: Shape, body: usize, measured: &[(Peer, Measured)]) {
 
 /// Each figure's median over the rounds, and the failures of all of them.
 pub(crate) fn median(rounds: &[Measured]) -> Measured {
-    let middle = |figure: fn(&Measured) -> f64| {
-        let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        match figures.len() {
-            0 => 0.0,
-            length if length % 2 == 1 => figures[length / 2],
-            length => (figures[length / 2 - 1] + figures[length / 2]) / 2.0,
-        }
-    };
     Measured {
-        rate: middle(|round| round.rate),
-        p50: middle(|round| round.p50),
-        p99: middle(|round| round.p99),
-        p999: middle(|round| round.p999),
-        broker_cpu: middle(|round| round.broker_cpu),
-        sides_cpu: middle(|round| round.sides_cpu),
+        rate: middle(rounds, |round| round.rate),
+        p50: middle(rounds, |round| round.p50),
+        p99: middle(rounds, |round| round.p99),
+        p999: middle(rounds, |round| round.p999),
+        broker_cpu: middle(rounds, |round| round.broker_cpu),
+        sides_cpu: middle(rounds, |round| round.sides_cpu),
         failures: rounds.iter().map(|round| round.failures).sum(),
+    }
+}
+
+/// The median of a figure over the rounds; 0 where there are none.
+pub(crate) fn middle<R>(rounds: &[R], figure: impl Fn(&R) -> f64) -> f64 {
+    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => 0.0,
+        length if length % 2 == 1 => figures[length / 2],
+        length => (figures[length / 2 - 1] + figures[length / 2]) / 2.0,
     }
 }
 

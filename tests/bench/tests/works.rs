@@ -4,22 +4,32 @@
 
 use std::process::Command;
 
-#[test]
-fn a_quick_run_measures_calls_and_fan_out() {
+/// What the tool prints, if it has nothing to complain of: the rows of its
+/// table.
+fn rows(arguments: &[&str]) -> Vec<Vec<String>> {
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["broker", "--quick", "--peer", "link"])
+        .args(arguments)
         .output()
         .unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
     let complaints = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{table}{complaints}");
     assert_eq!(complaints, "", "something failed");
-    let rows: Vec<Vec<&str>> = table
-        .lines()
-        .skip(2)
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let cells = |row: &str| {
+        let cells = row.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    };
+    rows.map(cells).collect()
+}
+
+#[test]
+fn a_quick_run_measures_calls_and_fan_out() {
+    let rows = rows(&["broker", "--quick", "--peer", "link"]);
+    let loads: Vec<_> = rows
+        .iter()
+        .map(|row| (row[0].as_str(), row[2].as_str()))
         .collect();
-    let loads: Vec<_> = rows.iter().map(|row| (row[0], row[2])).collect();
     assert_eq!(
         loads,
         [
@@ -33,4 +43,22 @@ fn a_quick_run_measures_calls_and_fan_out() {
         let rate: f64 = row[3].parse().unwrap();
         assert!(rate > 0.0, "{row:?}");
     }
+}
+
+#[test]
+fn a_quick_run_kills_and_drains_a_slave_and_no_call_fails() {
+    let rows = rows(&["faults", "--quick", "--nodes", "3", "--slaves", "2"]);
+    let faults: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(faults, ["kill", "drain"]);
+    for row in &rows {
+        assert!(row[7].parse::<u64>().unwrap() > 0, "{row:?}");
+        assert_eq!((row[8].as_str(), row[9].as_str()), ("0", "0, 0, 0"));
+    }
+}
+
+#[test]
+fn a_quick_run_compares_memory_with_sockets() {
+    let rows = rows(&["memory", "--quick"]);
+    let links: Vec<_> = rows.iter().map(|row| row[2].as_str()).collect();
+    assert_eq!(links, ["memory", "sockets", "**memory / sockets**"]);
 }

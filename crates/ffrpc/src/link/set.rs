@@ -223,9 +223,7 @@ impl LinkSet {
             }
             if silence >= PING || now.saturating_duration_since(*pinged) >= SIGN_OF_LIFE {
                 *pinged = now;
-                let ping =
-                    Envelope::new(NodeId::BROKER, entry.credentials.node, EnvelopeKind::Ping);
-                let _ = sender.send(&ping, ping.element_bytes(), false);
+                ping(sender, entry.credentials.node);
             }
         }
         ticked
@@ -251,6 +249,8 @@ impl LinkSet {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok((sender, receiver))) => {
                         debug!(broker = %entry.name, "link open");
+                        // From its first moment on the link is one that is watched.
+                        ping(&sender, entry.credentials.node);
                         entry.state = State::Open {
                             sender,
                             receiver,
@@ -329,5 +329,14 @@ impl Entry {
                 .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")))
         };
         self.state = State::Opening(attempt.boxed());
+    }
+}
+
+/// Asks the broker for a sign of life, and gives it one.
+fn ping(sender: &LinkSender, node: NodeId) {
+    if let LinkSender::Stream(_) = sender {
+        let ping = Envelope::new(NodeId::BROKER, node, EnvelopeKind::Ping);
+        // A link that has just ended needs none.
+        let _ = sender.send(&ping, ping.element_bytes(), false);
     }
 }

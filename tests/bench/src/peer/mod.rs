@@ -2,7 +2,7 @@
 
 mod link;
 mod nats;
-mod ours;
+pub(crate) mod ours;
 
 use std::future::pending;
 

@@ -9,7 +9,6 @@ use std::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use ffrpc::{Message, Node, NodeConfig, Services, Uplink};
-use prost::Message as _;
 use protocol::{NodeId, NodeName, v1::Role};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -95,7 +94,7 @@ pub(super) async fn request(job: &Job, meter: &'static Meter) -> Result<Running>
 }
 
 /// One call in flight, always.
-async fn call(node: Node, responder: NodeId, body: Bytes, meter: &'static Meter) {
+pub(crate) async fn call(node: Node, responder: NodeId, body: Bytes, meter: &'static Meter) {
     loop {
         let begun = Instant::now();
         match node.call(responder, ECHO, body.clone()).await {
@@ -137,7 +136,7 @@ impl Rounds {
     fn send(&self, slot: usize) {
         for destination in &self.destinations {
             let body = &self.bodies[slot];
-            if let Err(error) = self.source.notify(*destination, ROUND, body) {
+            if let Err(error) = self.source.notify(*destination, ROUND, body.clone()) {
                 self.meter.fail(error);
             }
         }
@@ -154,7 +153,7 @@ fn receiver(job: &Job, index: usize, arrivals: Arc<Arrivals>) -> Result<Node> {
                 && let Some(node) = own.get()
             {
                 // If this is refused the slot stands still, which is seen.
-                let _ = node.notify(message.source, ROUND_OVER, &slot_body(slot, 0));
+                let _ = node.notify(message.source, ROUND_OVER, slot_body(slot, 0));
             }
         }
     });
@@ -163,31 +162,35 @@ fn receiver(job: &Job, index: usize, arrivals: Arc<Arrivals>) -> Result<Node> {
     Ok(node)
 }
 
-/// The slot in a message. Its body is a protobuf message of one bytes field, as
-/// bodies of messages are.
+/// The slot in a message.
 fn slot(message: &Message) -> Result<usize> {
-    slot_of(&Bytes::decode(message.body.clone())?)
+    slot_of(&message.body)
 }
 
-fn echo() -> Services {
-    Services::new().request(ECHO, |request| async move { Ok(request.body) })
+pub(crate) fn echo() -> Services {
+    Services::new().serve(ECHO, |request| async move { Ok(request.body) })
 }
 
 fn node(job: &Job, role: &str, index: usize, services: Services) -> Result<Node> {
+    join(Uplink::Remote(job.broker), role, index, services)
+}
+
+/// A node that joins by `uplink`.
+pub(crate) fn join(uplink: Uplink, role: &str, index: usize, services: Services) -> Result<Node> {
     let config = NodeConfig {
         name: name(role, index)?,
         role: Role::Service,
-        uplink: Uplink::Remote(job.broker),
+        uplink,
         ..NodeConfig::default()
     };
-    Ok(Node::spawn(config, services))
+    Ok(Node::join(config, services))
 }
 
 fn name(role: &str, index: usize) -> Result<NodeName> {
     Ok(format!("{role}@{index}").parse()?)
 }
 
-async fn ready(nodes: &[Node]) -> Result<()> {
+pub(crate) async fn ready(nodes: &[Node]) -> Result<()> {
     let all = async {
         for node in nodes {
             node.ready().await;
@@ -200,7 +203,7 @@ async fn ready(nodes: &[Node]) -> Result<()> {
 
 /// Waits until each of `nodes` knows of all the group, so that the news of who
 /// joined is no part of the load.
-async fn settled(nodes: &[Node], group: usize) -> Result<()> {
+pub(crate) async fn settled(nodes: &[Node], group: usize) -> Result<()> {
     let all = async {
         for node in nodes {
             while node.with_role(Role::Service).len() < group {
@@ -215,7 +218,7 @@ async fn settled(nodes: &[Node], group: usize) -> Result<()> {
 
 /// The other side was ready before this one began, so that the directory has
 /// it, if not at the first look.
-async fn find(node: &Node, role: &str, index: usize) -> Result<NodeId> {
+pub(crate) async fn find(node: &Node, role: &str, index: usize) -> Result<NodeId> {
     let name = name(role, index)?;
     let found = async {
         loop {

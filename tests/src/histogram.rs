@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Counts durations in classes whose width is at most a 64th of their value.
-#[derive(Clone, Debug)]
-pub(crate) struct Histogram {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
 }
@@ -23,18 +25,26 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    pub(crate) fn record(&mut self, duration: Duration) {
+    pub fn record(&mut self, duration: Duration) {
         self.counts[class(duration.as_nanos() as u64)] += 1;
         self.total += 1;
     }
 
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Takes in what another has counted.
+    pub fn add(&mut self, other: &Histogram) {
+        for (own, count) in self.counts.iter_mut().zip(&other.counts) {
+            *own += count;
+        }
+        self.total += other.total;
     }
 
     /// The microseconds that a share of `quantile` took at most, to a 64th; 0
     /// if nothing was counted.
-    pub(crate) fn microseconds(&self, quantile: f64) -> f64 {
+    pub fn microseconds(&self, quantile: f64) -> f64 {
         let rank = (self.total as f64 * quantile).ceil().max(1.0) as u64;
         let mut passed = 0;
         for (class, count) in self.counts.iter().enumerate() {
@@ -46,7 +56,6 @@ impl Histogram {
         0.0
     }
 }
-
 /// Exact below 64 ns, then 64 classes for each doubling.
 fn class(nanoseconds: u64) -> usize {
     let exponent = nanoseconds.checked_ilog2().unwrap_or(0);
