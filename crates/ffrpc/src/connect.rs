@@ -17,7 +17,7 @@ pub(crate) struct Connector {
 }
 
 /// How long a socket may take to be connected.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(1);
 /// HTTP/2's own probe of a connection on which nothing moves.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
 /// Fewer, larger frames from the broker, as it takes them itself. With bodies of

@@ -1,7 +1,7 @@
 //! From an envelope that arrived to the handler or the waiter that it is for.
 
 use std::{
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -27,6 +27,9 @@ use crate::{
     services::{Answer, Message, Request},
     shared::{RequestPlace, Shared},
 };
+
+/// No handler runs for longer, whatever its caller says that it will wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Handles all that has arrived on the link of `broker`, in order.
 pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrived) {
@@ -134,6 +137,10 @@ fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
         );
         return refuse(ErrorKind::TooLarge, message);
     }
+    if shared.pairs.owes_much(slot) {
+        let message = format!("{name} still keeps answers that were not acknowledged");
+        return refuse(ErrorKind::Overloaded, message);
+    }
     let Some(place) = RequestPlace::take(shared) else {
         let message = format!("{name} has as many requests as it may have");
         return refuse(ErrorKind::Overloaded, message);
@@ -142,30 +149,31 @@ fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
         0 => shared.config.call_timeout,
         ms => Duration::from_millis(ms.into()),
     };
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + wait.min(LONGEST_WAIT);
     let request = Request {
         source: envelope.source,
         body: envelope.body.clone(),
         deadline,
     };
-    let Some(mut handler) = shared.services.answer(method, request) else {
-        return refuse(
-            ErrorKind::Unimplemented,
-            format!("{name} has no method {method}"),
-        );
-    };
     // Most handlers are done at once, and a task for each would cost more than
     // they do. A handler that is not has seen a waker that wakes nobody; the
     // task that goes on with it polls it again first.
     let mut context = Context::from_waker(Waker::noop());
-    let polled = std::panic::catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut context)));
-    let outcome = match polled {
-        Ok(Poll::Ready(outcome)) => checked(outcome),
-        Err(_) => Err(panicked()),
-        Ok(Poll::Pending) => {
-            go_on(shared, slot, envelope, handler, deadline, place);
-            return;
+    let begun = catch_unwind(AssertUnwindSafe(|| {
+        let mut handler = shared.services.answer(method, request)?;
+        let polled = handler.as_mut().poll(&mut context);
+        Some((handler, polled))
+    }));
+    let outcome = match begun {
+        Ok(Some((_, Poll::Ready(outcome)))) => checked(outcome),
+        Ok(Some((handler, Poll::Pending))) => {
+            return go_on(shared, slot, envelope, handler, deadline, place);
         }
+        Ok(None) => {
+            let message = format!("{name} has no method {method}");
+            return refuse(ErrorKind::Unimplemented, message);
+        }
+        Err(_) => Err(panicked()),
     };
     shared.respond(slot, envelope.source, call_id, outcome);
 }
@@ -219,6 +227,7 @@ fn checked(outcome: Result<Bytes, CallError>) -> Result<Bytes, CallError> {
 }
 
 fn panicked() -> CallError {
+    counter!("redrabbit_node_panics_total", "handler" => "request").increment(1);
     error!("request handler panicked");
     CallError::new(ErrorKind::Handler, "the handler panicked")
 }

@@ -19,13 +19,16 @@ use crate::{
     connect::Connector,
 };
 
-/// How long one step of reaching the master may take.
-const STEP: Duration = Duration::from_secs(5);
+/// How long it may take to reach the master. Together with a pause it is less
+/// than a lease: a master that is back finds its nodes while it looks for them.
+const STEP: Duration = Duration::from_millis(1500);
 /// How long a master may keep a node waiting at the door. One that rebuilds its
 /// directory lets newcomers in after a lease.
 const ADMISSION: Duration = Duration::from_secs(60);
 /// The first and the longest pause between two attempts to join.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The largest directory: a hundred thousand nodes and more.
+const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 /// Requests that may wait for the stream.
 const QUEUE: usize = 16;
 
@@ -164,7 +167,8 @@ impl Membership {
                         connector.connect(&address.to_string(), &crate::master()),
                     )
                     .await?;
-                    let mut registry = RegistryClient::new(channel);
+                    let mut registry =
+                        RegistryClient::new(channel).max_decoding_message_size(MAX_DIRECTORY_BYTES);
                     let join = registry.join(ReceiverStream::new(requests_rx));
                     let responses = step(ADMISSION, join).await?.into_inner();
                     (responses.boxed(), Some(registry))

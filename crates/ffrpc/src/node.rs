@@ -14,7 +14,7 @@ use protocol::{
 };
 use tokio::{
     sync::oneshot,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tonic::Code;
 
@@ -37,6 +37,8 @@ pub struct Node {
 
 /// How long the master may take to answer a question.
 const QUESTION: Duration = Duration::from_secs(1);
+/// Later than anything that is waited for.
+const FAR_FUTURE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 impl Node {
     /// Starts joining. It goes on trying until [`leave`](Self::leave), and again
@@ -116,7 +118,10 @@ impl Node {
             CallError::new(ErrorKind::NotFound, message)
         };
         match self.ask_least_loaded(role).await {
-            Some(Ok(id)) => Ok(id),
+            Some(Ok(id)) => {
+                self.known(id).await;
+                Ok(id)
+            }
             Some(Err(status)) if status.code() == Code::NotFound => Err(nobody()),
             _ => self
                 .shared
@@ -158,7 +163,8 @@ impl Node {
         check_method(&method)?;
         let (own, slot) = self.shared.slot_of_destination(destination)?;
         let (outcome_tx, outcome_rx) = oneshot::channel();
-        let deadline = Instant::now() + wait;
+        let now = Instant::now();
+        let deadline = now.checked_add(wait).unwrap_or(now + FAR_FUTURE);
         let id = self.shared.calls().begin(destination, deadline, outcome_tx);
         // From here on the call is in the table; whichever way this function
         // ends, it is taken out.
@@ -182,7 +188,10 @@ impl Node {
             .map_err(|reason| not_taken(reason, destination))?;
         pending.sequence = Some(sequence);
         let outcome = outcome_rx.await.unwrap_or_else(|_| Err(lost()));
-        pending.sequence = None;
+        if outcome.is_ok() {
+            // What was answered has arrived: there is nothing to take back.
+            pending.sequence = None;
+        }
         outcome
     }
 
@@ -305,6 +314,15 @@ impl Node {
                     .increment(1);
                 Err(not_taken(reason, destination))
             }
+        }
+    }
+
+    /// Waits a little for the directory's word of a node that the master has
+    /// just named.
+    async fn known(&self, id: NodeId) {
+        let begun = Instant::now();
+        while self.record(id).is_none() && begun.elapsed() < QUESTION {
+            sleep(Duration::from_millis(5)).await;
         }
     }
 

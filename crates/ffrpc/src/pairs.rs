@@ -82,6 +82,9 @@ impl NotTaken {
 pub(crate) const SOON: Duration = Duration::from_millis(10);
 /// How soon when there is only something to wait for.
 pub(crate) const LATER: Duration = Duration::from_millis(50);
+/// How many times a pair's bound may be kept in answers before requests are
+/// refused; at twice as much they are not even taken.
+const ANSWERS: usize = 8;
 /// How long a node without any broker still takes what may be refused.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
@@ -187,6 +190,11 @@ impl Pairs {
         {
             state.transmit();
         }
+        // Even the refusals of requests are kept until they are acknowledged.
+        // Past that a request is not taken: it comes again.
+        if envelope.kind == EnvelopeKind::Request && state.pair.outgoing.excess() >= 2 * ANSWERS {
+            return false;
+        }
         let incoming = &mut state.pair.incoming;
         let arrival = incoming.arrived(envelope.sequence, envelope.body.len());
         if incoming.is_urgent() {
@@ -205,6 +213,13 @@ impl Pairs {
             }
             Arrival::Early => false,
         }
+    }
+
+    /// Whether the node keeps so many answers for the other that it takes no
+    /// more requests of it: they are acknowledged within 20 ms by whoever means
+    /// well.
+    pub(crate) fn owes_much(&self, slot: &Slot) -> bool {
+        slot.lock().pair.outgoing.excess() >= ANSWERS
     }
 
     /// Nobody waits for this envelope any more.

@@ -1,11 +1,19 @@
 //! What a node answers to.
 
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
+use metrics::counter;
 
 use protocol::{CallError, ErrorKind, NodeId};
 use tokio::time::Instant;
+use tracing::error;
 
 use crate::replica::NodeRecord;
 
@@ -139,7 +147,7 @@ impl Services {
     pub(crate) fn deliver(&self, method: &str, message: Message) -> bool {
         match self.messages.get(method) {
             Some(handler) => {
-                handler(message);
+                guarded("message", || handler(message));
                 true
             }
             None => false,
@@ -148,7 +156,15 @@ impl Services {
 
     pub(crate) fn tell(&self, event: NodeEvent) {
         if let Some(handler) = &self.events {
-            handler(event);
+            guarded("event", || handler(event));
         }
+    }
+}
+
+/// Runs a handler on the node's own task, which must not end with it.
+fn guarded(kind: &'static str, handler: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(handler)).is_err() {
+        counter!("redrabbit_node_panics_total", "handler" => kind).increment(1);
+        error!(handler = kind, "handler panicked");
     }
 }

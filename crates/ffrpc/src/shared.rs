@@ -1,8 +1,11 @@
 //! What a node's task and its users share.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,6 +29,9 @@ use crate::{
     services::Services,
 };
 
+/// How long the directory may take to tell of a node that has sent something.
+const STRANGER: Duration = Duration::from_secs(10);
+
 /// How a call ends.
 pub(crate) type Outcome = Result<Bytes, CallError>;
 
@@ -47,6 +53,8 @@ pub(crate) struct Shared {
     /// Who it is once it can send.
     pub(crate) ready: watch::Sender<Option<NodeId>>,
     registry: Mutex<Option<RegistryClient<Channel>>>,
+    /// Nodes that have sent something and are not in the replica yet.
+    strangers: Mutex<Vec<(NodeId, Instant)>>,
     /// Proves to the master who asks.
     token: Mutex<Bytes>,
 }
@@ -77,6 +85,7 @@ impl Shared {
             id: AtomicU64::new(0),
             ready: watch::Sender::new(None),
             registry: Mutex::default(),
+            strangers: Mutex::default(),
             token: Mutex::default(),
         }
     }
@@ -118,6 +127,7 @@ impl Shared {
             self.id.store(0, Ordering::SeqCst);
         }
         self.pairs.end_all();
+        self.strangers().clear();
         let waiters = self.calls().lost();
         for waiter in waiters {
             let _ = waiter.send(Err(lost()));
@@ -171,8 +181,33 @@ impl Shared {
             return Some(slot);
         }
         let own = self.own()?;
-        let gone = self.read_replica(|replica| replica.is_gone(source));
-        (!gone).then(|| self.pairs.open(own, source))
+        let (gone, known) =
+            self.read_replica(|replica| (replica.is_gone(source), replica.get(source).is_some()));
+        if gone {
+            return None;
+        }
+        if !known {
+            self.strangers().push((source, Instant::now()));
+        }
+        Some(self.pairs.open(own, source))
+    }
+
+    /// Ends the pairs with nodes that have sent something and that the directory
+    /// never had: they were gone before this node heard that they were there.
+    pub(crate) fn forget_strangers(&self, now: Instant) {
+        let mut forgotten = Vec::new();
+        self.strangers().retain(|(node, since)| {
+            let waits =
+                self.read_replica(|replica| replica.get(*node).is_none()) && !self.is_gone(*node);
+            let late = now.saturating_duration_since(*since) >= STRANGER;
+            if waits && late {
+                forgotten.push(*node);
+            }
+            waits && !late
+        });
+        for node in forgotten {
+            self.end_node(node);
+        }
     }
 
     /// This node, and its pair with a node that it wants to send to.
@@ -194,6 +229,16 @@ impl Shared {
 
     pub(crate) fn change_replica<T>(&self, change: impl FnOnce(&mut Replica) -> T) -> T {
         change(&mut self.replica.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_gone(&self, node: NodeId) -> bool {
+        self.read_replica(|replica| replica.is_gone(node))
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, Vec<(NodeId, Instant)>> {
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn revision(&self) -> u64 {

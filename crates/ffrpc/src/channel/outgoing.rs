@@ -23,6 +23,8 @@ pub struct Outgoing {
     /// How many of them have been sent since the last going back.
     sent: usize,
     kept_bytes: usize,
+    /// Those of them that could have been refused.
+    refusable_bytes: usize,
     sent_bytes: usize,
     limit: usize,
     /// How many bytes may be on their way while the pair recovers.
@@ -40,6 +42,7 @@ pub struct Outgoing {
 struct Kept {
     envelope: Envelope,
     bytes: usize,
+    refusable: bool,
 }
 
 /// Since when the first of the kept has been the first, on this route.
@@ -55,6 +58,8 @@ const LONGEST_RESEND: Duration = Duration::from_secs(2);
 /// How long a pair waits when a broker had no room for it, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// What it costs to keep an envelope beside its bytes.
+const KEPT_BYTES: usize = size_of::<Kept>();
 /// What a pair has on its way when it begins to recover. Each acknowledgement
 /// doubles it.
 const RECOVERY_WINDOW: usize = 64 << 10;
@@ -67,6 +72,7 @@ impl Outgoing {
             first: 1,
             sent: 0,
             kept_bytes: 0,
+            refusable_bytes: 0,
             sent_bytes: 0,
             limit,
             window: usize::MAX,
@@ -77,10 +83,17 @@ impl Outgoing {
         }
     }
 
-    /// Whether an envelope of this size may have a number. One that is larger
-    /// than the bound may when it is alone.
+    /// Whether an envelope of this size that may be refused may have a number.
+    /// One that is larger than the bound may when it is alone.
     pub fn admits(&self, bytes: usize) -> bool {
-        self.kept.is_empty() || self.kept_bytes + bytes <= self.limit
+        self.refusable_bytes == 0 || self.refusable_bytes + bytes <= self.limit
+    }
+
+    /// How many times the bound is kept of what may not be refused, answers
+    /// above all: those of a node that takes them and does not say so.
+    pub fn excess(&self) -> usize {
+        let room = self.limit.max(1);
+        (self.kept_bytes - self.refusable_bytes + self.kept.len() * KEPT_BYTES) / room
     }
 
     /// The number that the next envelope gets.
@@ -100,12 +113,20 @@ impl Outgoing {
     /// has gone out already; otherwise [`next`](Self::next) gives it in turn.
     pub fn keep(&mut self, envelope: Envelope, bytes: usize, is_sent: bool) {
         debug_assert!(!is_sent || self.sent == self.kept.len(), "out of turn");
+        let refusable = envelope.kind.is_refusable();
         self.kept_bytes += bytes;
+        if refusable {
+            self.refusable_bytes += bytes;
+        }
         if is_sent {
             self.sent += 1;
             self.sent_bytes += bytes;
         }
-        self.kept.push_back(Kept { envelope, bytes });
+        self.kept.push_back(Kept {
+            envelope,
+            bytes,
+            refusable,
+        });
     }
 
     /// What to send next, if anything may be sent. It stays the next until
@@ -139,6 +160,9 @@ impl Outgoing {
         let count = (sequence - self.first + 1) as usize;
         for (index, kept) in self.kept.drain(..count).enumerate() {
             self.kept_bytes -= kept.bytes;
+            if kept.refusable {
+                self.refusable_bytes -= kept.bytes;
+            }
             if index < self.sent {
                 self.sent_bytes -= kept.bytes;
             }
@@ -194,6 +218,9 @@ impl Outgoing {
         let saved = kept.bytes - kept.envelope.element_bytes().min(kept.bytes);
         kept.bytes -= saved;
         self.kept_bytes -= saved;
+        if kept.refusable {
+            self.refusable_bytes -= saved;
+        }
         if index < self.sent {
             self.sent_bytes -= saved;
         }

@@ -61,28 +61,27 @@ impl Driver {
 
     /// Tells the pairs which brokers they can use.
     pub(super) fn publish_links(&mut self) {
-        let (mut routes, mut senders) = self.usable(|silent| !silent);
+        let (mut routes, mut senders) = self.usable(false);
         if routes.is_empty() {
             // Nothing better is there.
-            (routes, senders) = self.usable(|_| true);
+            (routes, senders) = self.usable(true);
         }
         let ended = std::mem::take(&mut self.ended);
         self.shared.pairs.set_links(routes, senders, &ended);
     }
 
-    /// The brokers that can carry something, of those that are as silent as
-    /// `which` says.
-    pub(super) fn usable(
-        &self,
-        which: impl Fn(bool) -> bool,
-    ) -> (Routes, Vec<(Broker, LinkSender)>) {
+    /// The brokers that can carry something; `at_need` also those that are
+    /// silent, or about to go.
+    fn usable(&self, at_need: bool) -> (Routes, Vec<(Broker, LinkSender)>) {
         let mut routes = Routes::default();
         let mut senders = Vec::new();
         for (broker, sender, silent) in self.links.senders() {
             match broker {
-                _ if !which(silent) => continue,
+                _ if silent && !at_need => continue,
                 Broker::Master => routes.master = true,
-                Broker::Slave(id) if self.shared.is_ready(id) => routes.slaves.push(id),
+                Broker::Slave(id) if at_need || self.shared.is_ready(id) => {
+                    routes.slaves.push(id);
+                }
                 Broker::Slave(_) => continue,
             }
             senders.push((broker, sender.clone()));

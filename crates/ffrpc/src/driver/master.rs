@@ -81,9 +81,11 @@ impl Driver {
             self.shared.services.tell(NodeEvent::Joined(identity.id));
         }
         let changes = match response.response {
-            Some(Response::Snapshot(snapshot)) => self
-                .shared
-                .change_replica(|replica| replica.reset(snapshot)),
+            Some(Response::Snapshot(snapshot)) => {
+                identity.epoch = identity.next_epoch;
+                self.shared
+                    .change_replica(|replica| replica.reset(snapshot))
+            }
             Some(Response::Delta(delta)) => {
                 let applied = self.shared.change_replica(|replica| replica.apply(delta));
                 match applied {

@@ -84,6 +84,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let connector = Connector {
         encryption: shared.config.encryption.clone(),
     };
+    // However the task ends, nobody waits for what it would have brought.
+    let _end = End(Arc::clone(&shared));
     let driver = Driver {
         membership: Membership::new(&shared.config, connector.clone(), shared.services.methods()),
         links: LinkSet::new(connector, shared.config.outbox_bytes),
@@ -94,6 +96,15 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         shared,
     };
     driver.run().instrument(span).await;
+}
+
+/// The end of a node's task.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.set_lost();
+    }
 }
 
 impl Driver {
@@ -117,6 +128,13 @@ impl Driver {
                     self.follow_link(event);
                     burst += 1;
                 }
+                () = &mut upkeep, if awake => {
+                    let now = Instant::now();
+                    let pace = self.upkeep(now);
+                    awake = pace.is_some();
+                    upkeep.as_mut().reset(now + pace.unwrap_or(LATER));
+                }
+                _ = ticks.tick() => self.tick(Instant::now()),
                 word = self.membership.next() => {
                     self.hear(word);
                     burst = 0;
@@ -125,13 +143,6 @@ impl Driver {
                         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     }
                 }
-                () = &mut upkeep, if awake => {
-                    let now = Instant::now();
-                    let pace = self.upkeep(now);
-                    awake = pace.is_some();
-                    upkeep.as_mut().reset(now + pace.unwrap_or(LATER));
-                }
-                _ = ticks.tick() => self.tick(Instant::now()),
                 () = &mut woken => {
                     woken.set(shared.pairs.woken());
                     if !awake && shared.pairs.is_awake() {
@@ -164,6 +175,7 @@ impl Driver {
             self.publish_links();
         }
         self.settle();
+        self.shared.forget_strangers(now);
         if now >= self.report_at {
             self.report();
         }

@@ -209,7 +209,9 @@ impl End {
         assert_eq!(self.pair.outgoing.bytes(), bytes(|_| true));
         let refusable = bytes(|kept| kept.refusable);
         assert!(
-            refusable <= self.limit || self.kept.len() == 1 || self.oversize_is_first(),
+            refusable <= self.limit
+                || self.kept.values().filter(|kept| kept.refusable).count() == 1
+                || self.oversize_is_first(),
             "{refusable} bytes kept, at most {}",
             self.limit
         );

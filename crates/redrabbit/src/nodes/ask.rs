@@ -14,6 +14,9 @@ use super::{Master, NodesError};
 /// How long the master may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The largest directory: a hundred thousand nodes and more.
+const MAX_DIRECTORY_BYTES: usize = 64 << 20;
+
 /// Asks a master for its directory.
 pub(super) async fn list(master: &Master) -> Result<ListNodesResponse, NodesError> {
     let address = master.address;
@@ -28,7 +31,10 @@ pub(super) async fn list(master: &Master) -> Result<ListNodesResponse, NodesErro
         let request = ListNodesRequest {
             secret: master.secret.expose().to_owned(),
         };
-        let response = RegistryClient::new(channel).list_nodes(request).await;
+        let response = RegistryClient::new(channel)
+            .max_decoding_message_size(MAX_DIRECTORY_BYTES)
+            .list_nodes(request)
+            .await;
         response.map_err(|status| explain(address, &status))
     };
     match timeout(PATIENCE, asking).await {

@@ -71,6 +71,9 @@ fn recount(outgoing: &Outgoing) {
     };
     assert_eq!(outgoing.kept_bytes, bytes(usize::MAX));
     assert_eq!(outgoing.sent_bytes, bytes(outgoing.sent));
+    let refusable = outgoing.kept.iter().filter(|kept| kept.refusable);
+    let refusable: usize = refusable.map(|kept| kept.bytes).sum();
+    assert_eq!(outgoing.refusable_bytes, refusable);
     assert!(outgoing.sent <= outgoing.kept.len());
     let numbers = outgoing.kept.iter().map(|kept| kept.envelope.sequence);
     assert!(numbers.eq(outgoing.first..outgoing.next_sequence()));
@@ -235,4 +238,19 @@ fn one_that_is_larger_than_the_bound_goes_alone() {
     outgoing.acknowledged(1);
     assert!(keep(&mut outgoing, 1));
     assert!(!keep(&mut outgoing, LIMIT + 1));
+}
+
+#[test]
+fn what_cannot_be_refused_takes_no_room_from_what_can() {
+    let mut outgoing = Outgoing::new(LIMIT);
+    let control = Envelope {
+        kind: EnvelopeKind::Control,
+        ..envelope(&outgoing, 2 * LIMIT)
+    };
+    let bytes = control.element_bytes();
+    outgoing.keep(control, bytes, true);
+    assert!(keep(&mut outgoing, LIMIT / 2));
+    assert!(keep(&mut outgoing, LIMIT / 3));
+    assert!(!keep(&mut outgoing, LIMIT / 3));
+    assert_eq!(outgoing.excess(), 2);
 }
