@@ -117,7 +117,8 @@ class Node:
         self.incarnation = random.getrandbits(64)
         self.id = 0
         self.token = b""
-        self.epoch = 0
+        self.epoch = 0  # The master's run that `revision` is of.
+        self.run = 0  # The one of the latest welcome.
         self.lease = 3.0
         self.state = State.NODE_STATE_JOINING
         self.is_ready = asyncio.Event()
@@ -209,8 +210,10 @@ class Node:
             if self.id != welcome.node_id:
                 # A new node, though it may be the same process.
                 self._end_everything()
-                self.id, self.token = welcome.node_id, welcome.token
-            self.epoch, self.lease = welcome.epoch, welcome.lease_ms / 1000
+                self.id = welcome.node_id
+            self.token, self.lease = welcome.token, welcome.lease_ms / 1000
+            # Until its directory is here, `revision` is of an earlier run.
+            self.run = welcome.epoch
             self.to_master.put_nowait(self._report())
         elif which == "snapshot":
             nodes = {node.node_id: node for node in response.snapshot.nodes}
@@ -219,6 +222,7 @@ class Node:
             for gone in set(self.nodes or ()) - set(nodes):
                 self._gone(gone)
             self.nodes, self.revision = nodes, response.snapshot.revision
+            self.epoch = self.run
         elif which == "delta" and self.nodes is not None:
             delta = response.delta
             if delta.revision != self.revision + 1:

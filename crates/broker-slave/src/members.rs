@@ -36,7 +36,7 @@ impl Members {
             NodeEvent::Upserted(node) if is_broker(node.role) => {}
             NodeEvent::Upserted(node) => {
                 self.expected().insert(node.id);
-                self.links.expect(node.id);
+                self.links.expect_as(node.id, &node.name);
             }
             NodeEvent::Removed(node) => {
                 self.expected().remove(node);

@@ -7,12 +7,14 @@ use std::sync::{
 
 use dashmap::DashMap;
 use protocol::{
-    Envelope, GroupName, NodeId, Secret,
+    Envelope, GroupName, NodeId, NodeName, Secret,
     link::{EnvelopeQueue, Outbox, Refused},
+    tls::PeerNames,
     token,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
+use tracing::warn;
 
 use crate::{metrics::Metrics, watch::Pulse};
 
@@ -23,7 +25,7 @@ use crate::{metrics::Metrics, watch::Pulse};
 /// is a map for independent look-ups by node, one for each run of envelopes; no
 /// guard of it is held while anything waits.
 pub struct Links {
-    pub(crate) table: DashMap<NodeId, Option<OpenLink>>,
+    pub(crate) table: DashMap<NodeId, Expected>,
     pub(crate) metrics: Metrics,
     pub(crate) forwarded: AtomicU64,
     group: GroupName,
@@ -48,6 +50,15 @@ pub struct StreamLink {
     pub(crate) pulse: Arc<Pulse>,
     /// The link is over: nothing more may be taken from it.
     pub(crate) ended: CancellationToken,
+}
+
+/// What the table knows of a node.
+#[derive(Default)]
+pub(crate) struct Expected {
+    /// Whose certificate its connections have to show, where they show any.
+    /// Where it is not known, no certificate will do.
+    name: Option<NodeName>,
+    pub(crate) link: Option<OpenLink>,
 }
 
 /// What the table knows of a link.
@@ -82,24 +93,31 @@ impl Links {
         token::verify(&self.secret, &self.group, token)
     }
 
-    /// The directory has the node: it may open a link.
+    /// The directory has the node under this name: it may open a link.
+    pub fn expect_as(&self, node: NodeId, name: &NodeName) {
+        self.table.entry(node).or_default().name = Some(name.clone());
+    }
+
+    /// The same for a node without a name, which opens no link under TLS.
     pub fn expect(&self, node: NodeId) {
-        self.table.entry(node).or_insert(None);
+        self.table.entry(node).or_default();
     }
 
     /// The directory has the node no more: its link closes, and nothing more is
     /// taken from it.
     pub fn forget(&self, node: NodeId) {
-        if let Some((_, Some(link))) = self.table.remove(&node) {
+        if let Some((_, expected)) = self.table.remove(&node)
+            && let Some(link) = expected.link
+        {
             self.over(&link);
         }
     }
 
     /// Forgets every node that `stays` does not name.
     pub fn retain(&self, stays: impl Fn(NodeId) -> bool) {
-        self.table.retain(|node, link| {
+        self.table.retain(|node, expected| {
             let stays = stays(*node);
-            if let (false, Some(link)) = (stays, link) {
+            if let (false, Some(link)) = (stays, &expected.link) {
                 self.over(link);
             }
             stays
@@ -113,7 +131,9 @@ impl Links {
 
     /// Whether the node has a link here.
     pub fn is_linked(&self, node: NodeId) -> bool {
-        self.table.get(&node).is_some_and(|link| link.is_some())
+        self.table
+            .get(&node)
+            .is_some_and(|expected| expected.link.is_some())
     }
 
     /// How many envelopes of nodes have been forwarded to nodes.
@@ -152,10 +172,9 @@ impl Links {
     /// The link that goes through `outlet` has ended. A newer link of the node
     /// stays.
     pub fn closed(&self, node: NodeId, outlet: &Outlet) {
-        outlet.close();
-        if let Some(mut slot) = self.table.get_mut(&node)
-            && slot.as_ref().is_some_and(|link| link.outlet.is(outlet))
-            && let Some(link) = slot.take()
+        outlet.end();
+        if let Some(mut expected) = self.table.get_mut(&node)
+            && let Some(link) = expected.link.take_if(|link| link.outlet.is(outlet))
         {
             self.over(&link);
         }
@@ -163,8 +182,8 @@ impl Links {
 
     /// Closes every link; what waits in them still goes out.
     pub fn close(&self) {
-        for slot in &self.table {
-            if let Some(link) = slot.value() {
+        for expected in &self.table {
+            if let Some(link) = &expected.link {
                 link.outlet.close();
             }
         }
@@ -178,6 +197,22 @@ impl Links {
         })
     }
 
+    /// Why the caller with this certificate is not the node, where it shows one
+    /// and the node is expected.
+    pub(crate) fn mistaken(&self, node: NodeId, peer: Option<&PeerNames>) -> Option<Status> {
+        let peer = peer?;
+        let expected = self.table.get(&node)?;
+        let name = match &expected.name {
+            Some(name) if peer.include(&self.group, name) => return None,
+            Some(name) => name.as_str(),
+            None => "a node without a name",
+        };
+        warn!(%node, %name, certificate = %peer, "caller refused: its certificate is another's");
+        Some(Status::unauthenticated(format!(
+            "the certificate is for {peer} and not for {name}: give each node its own"
+        )))
+    }
+
     /// What to answer a node that is not expected.
     pub(crate) fn unexpected(&self, node: NodeId) -> Status {
         self.metrics.link_fault("not_joined");
@@ -185,18 +220,18 @@ impl Links {
     }
 
     fn open(&self, node: NodeId, link: OpenLink) -> bool {
-        let Some(mut slot) = self.table.get_mut(&node) else {
+        let Some(mut expected) = self.table.get_mut(&node) else {
             return false;
         };
         self.metrics.links.increment(1);
-        if let Some(older) = slot.replace(link) {
+        if let Some(older) = expected.link.replace(link) {
             self.over(&older);
         }
         true
     }
 
     fn over(&self, link: &OpenLink) {
-        link.outlet.close();
+        link.outlet.end();
         link.ended.cancel();
         self.metrics.links.decrement(1);
     }
@@ -226,11 +261,14 @@ impl Outlet {
         }
     }
 
-    /// Takes nothing more and forgets what is there.
-    pub(crate) fn abandon(&self) {
+    /// Takes nothing more and forgets what is there: the connection of a link
+    /// that is over may live on, read by nobody, and what has a number comes
+    /// again. Where [`close`](Self::close) came first, that still goes out.
+    fn end(&self) {
         match self {
-            Outlet::Stream(outbox) => outbox.abandon(),
-            Outlet::Memory(queue) => queue.abandon(),
+            Outlet::Stream(outbox) if !outbox.is_closed() => outbox.abandon(),
+            Outlet::Memory(queue) if !queue.is_closed() => queue.abandon(),
+            _ => {}
         }
     }
 
@@ -253,6 +291,8 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
+    use protocol::envelope::EnvelopeKind;
+
     use super::*;
 
     const NODE: NodeId = NodeId::new(1, 1);
@@ -260,6 +300,10 @@ mod tests {
 
     fn links() -> Arc<Links> {
         Links::new("GroupA".parse().unwrap(), Secret::default(), 1000)
+    }
+
+    fn name() -> NodeName {
+        "scene@0".parse().unwrap()
     }
 
     fn open(links: &Links, node: NodeId) -> Option<StreamLink> {
@@ -308,5 +352,55 @@ mod tests {
         assert!(open(&links, NODE).is_none());
         links.forget_all();
         assert!(other.is_closed() && !links.is_linked(OTHER));
+    }
+
+    fn holding_a_notify(links: &Links) -> StreamLink {
+        let link = open(links, NODE).unwrap();
+        links.forward(Envelope::new(NODE, OTHER, EnvelopeKind::Notify));
+        assert!(link.outbox.bytes() > 0);
+        link
+    }
+
+    #[test]
+    fn nothing_waits_in_a_link_that_is_over() {
+        let links = links();
+        links.expect(NODE);
+        let replaced = holding_a_notify(&links);
+        let ended = holding_a_notify(&links);
+        assert_eq!(replaced.outbox.bytes(), 0);
+        links.closed(NODE, &Outlet::Stream(Arc::clone(&ended.outbox)));
+        assert_eq!(ended.outbox.bytes(), 0);
+        let forgotten = holding_a_notify(&links);
+        links.forget(NODE);
+        assert_eq!(forgotten.outbox.bytes(), 0);
+        links.expect(NODE);
+        let not_retained = holding_a_notify(&links);
+        links.forget_all();
+        assert_eq!(not_retained.outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn what_waits_when_the_broker_stops_still_goes_out() {
+        let links = links();
+        links.expect(NODE);
+        let link = holding_a_notify(&links);
+        links.close();
+        links.closed(NODE, &Outlet::Stream(Arc::clone(&link.outbox)));
+        assert!(link.outbox.bytes() > 0 && link.outbox.is_closed());
+    }
+
+    #[test]
+    fn a_certificate_has_to_be_of_the_node_as_it_is_named_now() {
+        let links = links();
+        let peer = PeerNames(Arc::from(["0.scene.GroupA".to_owned()]));
+        let mistaken = |peer| links.mistaken(NODE, peer).map(|status| status.code());
+        assert_eq!(mistaken(Some(&peer)), None);
+        links.expect(NODE);
+        assert!(mistaken(Some(&peer)).is_some());
+        links.expect_as(NODE, &name());
+        assert_eq!((mistaken(None), mistaken(Some(&peer))), (None, None));
+        links.expect_as(NODE, &"scene@1".parse().unwrap());
+        assert_eq!(mistaken(None), None);
+        assert_eq!(mistaken(Some(&peer)), Some(tonic::Code::Unauthenticated));
     }
 }

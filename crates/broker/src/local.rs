@@ -43,7 +43,7 @@ impl LocalBroker for Local {
     }
 
     fn least_loaded(&self, request: &LeastLoadedRequest) -> Result<NodeId, Status> {
-        self.registry.least_loaded(request)
+        self.registry.least_loaded(None, request)
     }
 
     fn open(&self, token: &[u8]) -> Result<MemoryLink, Status> {

@@ -167,12 +167,21 @@ impl Registry {
         })
     }
 
-    /// Who of a role carries least, for a member of the group.
-    pub fn least_loaded(&self, request: &LeastLoadedRequest) -> Result<NodeId, Status> {
+    /// Who of a role carries least, for a member of the group. With the names in
+    /// the `peer`'s certificate one of them has to be the member's.
+    pub fn least_loaded(
+        &self,
+        peer: Option<&PeerNames>,
+        request: &LeastLoadedRequest,
+    ) -> Result<NodeId, Status> {
         let node = self.links.authenticate(&request.token).ok_or_else(|| {
             self.metrics.refused("token");
             Status::unauthenticated("the token is not one of this group's")
         })?;
+        if let Some(mistaken) = self.links.mistaken(node, peer) {
+            self.metrics.refused("certificate");
+            return Err(mistaken);
+        }
         let role = match request.role() {
             Role::Unspecified => {
                 return Err(Status::invalid_argument(
@@ -266,11 +275,12 @@ impl Registry {
         };
         let Joined {
             node,
+            name,
             stream,
             deltas,
         } = joined;
         self.publish(&mut state, deltas, "another node took its name");
-        self.links.expect(node);
+        self.links.expect_as(node, &name);
         let (queue_tx, queue_rx) = mpsc::channel(QUEUE);
         let ended = self.stop.child_token();
         let mut subscriber = Subscriber::new(queue_tx, stream, ended.clone());
@@ -323,9 +333,9 @@ impl Registry {
                 }
                 Some(Request::Resync(_)) => {
                     if let Some(subscriber) = state.subscribers.get_mut(&seat.node) {
+                        // With the next tick: who asks often costs no more.
                         subscriber.owe_snapshot();
                     }
-                    self.catch_up(&mut state, Some(seat.node));
                 }
                 Some(Request::Leave(_)) => {
                     let delta = state.directory.leave(seat.node);

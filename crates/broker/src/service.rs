@@ -49,8 +49,8 @@ pub fn link_services(links: Arc<Links>, tasks: TaskTracker, stop: CancellationTo
     Routes::new(LinkServer::new(link).max_decoding_message_size(MAX_BATCH_BYTES))
 }
 
-/// The most bytes of what a node says on its Join stream: a hello with as many
-/// methods as it may have.
+/// The most bytes of what a node says on its Join stream. More than a hello may
+/// have, so that one that tells too much is told so.
 const MAX_REQUEST_BYTES: usize = 512 << 10;
 
 /// `Registry` of the protocol.
@@ -86,7 +86,8 @@ impl RegistryRpc for RegistryService {
         &self,
         request: Request<LeastLoadedRequest>,
     ) -> Result<Response<LeastLoadedResponse>, Status> {
-        let node = self.registry.least_loaded(request.get_ref())?;
+        let peer = request.extensions().get::<PeerNames>();
+        let node = self.registry.least_loaded(peer, request.get_ref())?;
         Ok(Response::new(LeastLoadedResponse {
             node_id: node.as_u64(),
         }))
@@ -109,6 +110,11 @@ impl Link for LinkService {
         request: Request<Streaming<Bytes>>,
     ) -> Result<Response<BatchStream>, Status> {
         let node = self.links.admit(&token_of(&request))?;
+        let peer = request.extensions().get::<PeerNames>();
+        if let Some(mistaken) = self.links.mistaken(node, peer) {
+            self.links.metrics.link_fault("certificate");
+            return Err(mistaken);
+        }
         let StreamLink {
             outbox,
             pulse,

@@ -1,6 +1,6 @@
 //! Which links have fallen silent.
 //!
-//! A node that pings its broker does so at least twice a second, so that a link
+//! A node that pings its broker does so at least once a second, so that a link
 //! on which nothing comes is one whose other end is frozen or cut off. What
 //! waits for that node could wait for long: better that its senders hear that
 //! there is no route. A node that never pings is not watched.
@@ -59,8 +59,8 @@ impl Pulse {
 impl Links {
     /// The node has pinged: from now on it has to be heard.
     pub(crate) fn watch(&self, node: NodeId) {
-        if let Some(slot) = self.table.get(&node)
-            && let Some(pulse) = slot.as_ref().and_then(|link| link.pulse.as_ref())
+        if let Some(expected) = self.table.get(&node)
+            && let Some(pulse) = expected.link.as_ref().and_then(|link| link.pulse.as_ref())
         {
             pulse.watch();
         }
@@ -71,10 +71,10 @@ impl Links {
         let silent: Vec<_> = self
             .table
             .iter()
-            .filter_map(|slot| {
-                let link = slot.value().as_ref()?;
+            .filter_map(|expected| {
+                let link = expected.link.as_ref()?;
                 let silent = link.pulse.as_ref()?.look();
-                silent.then(|| (*slot.key(), link.outlet.clone()))
+                silent.then(|| (*expected.key(), link.outlet.clone()))
             })
             .collect();
         for (node, outlet) in silent {
@@ -149,10 +149,11 @@ mod tests {
             link.pulse.beat();
         }
         for _ in 0..ROUNDS {
-            assert!(links.is_linked(NODE));
+            assert!(links.is_linked(NODE) && link.outbox.bytes() > 0);
             links.close_silent();
         }
         assert!(!links.is_linked(NODE) && link.outbox.is_closed());
+        assert_eq!(link.outbox.bytes(), 0);
         assert!(link.ended.is_cancelled());
         // It comes back with a new link, which starts afresh.
         assert!(links.open_stream(NODE, &CancellationToken::new()).is_some());

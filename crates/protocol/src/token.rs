@@ -1,9 +1,14 @@
 //! The token that opens a node's links.
 //!
 //! The master signs it when it welcomes the node; any broker of the group can
-//! check it, since all of them read the group's secret in the topology. It says
-//! only *this NodeId was given*: whether the node still lives, the directory
-//! knows. A NodeId is never given twice, so a token needs no end.
+//! check it, since all of them read the group's secret in the topology. Whoever
+//! else knows the secret could sign one too, and whoever has seen a token can
+//! show it: it keeps strangers from links, not the members of a group from each
+//! other's. Where the group has TLS, a broker demands besides it the certificate
+//! of the node that the directory has under this NodeId.
+//!
+//! It says only *this NodeId was given*: whether the node still lives, the
+//! directory knows. A NodeId is never given twice, so a token needs no end.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -6,7 +6,7 @@ use prost::Message;
 use protocol::{
     NodeId,
     v1::{
-        Batch, Envelope, EnvelopeKind, Hello, Report, join_request::Request,
+        Batch, Envelope, EnvelopeKind, Report, join_request::Request,
         registry_client::RegistryClient,
     },
 };
@@ -161,18 +161,24 @@ async fn a_stream_that_breaks_leaves_its_node_suspect_for_one_lease() {
 }
 
 #[tokio::test]
-async fn a_link_that_overflows_ends_for_the_node_too() {
+async fn nobody_ends_anothers_link_with_what_is_too_much_for_it() {
     let master = narrow_master(1 << 10).await;
+    let victim = Stock::join(&master, "victim@0").await;
+    let (_batches, mut incoming) = victim.open(&victim.token).await.unwrap();
     let stock = Stock::join(&master, "stock@0").await;
-    // The node's own stream stays open: the end has to come from the broker.
-    let (_batches, mut incoming) = stock.open(&stock.token).await.unwrap();
-    let sender = node(&master, By::Socket, "sender@0", echo()).await;
-    let heavy = Hello {
-        name: "x".repeat(16 << 10),
-        ..Hello::default()
+    let (batches, _incoming) = stock.open(&stock.token).await.unwrap();
+    let words = |method: &str, bytes| Envelope {
+        destination: victim.id,
+        source: stock.id,
+        kind: EnvelopeKind::Control.into(),
+        method: method.into(),
+        body: vec![0; bytes].into(),
+        ..Envelope::default()
     };
-    let to = NodeId::from_u64(stock.id);
-    sender.control_message(to, "heavy", &heavy).unwrap();
-    let ended = within(incoming.message()).await.unwrap();
-    assert!(ended.is_none(), "{ended:?}");
+    let envelopes = vec![words("heavy", 16 << 10), words("light", 0)];
+    batches.send(Batch { envelopes }).await.unwrap();
+    let heard = within(incoming.message()).await.unwrap();
+    let heard = heard.expect("its link was ended").envelopes;
+    assert_eq!(heard.len(), 1);
+    assert_eq!(heard[0].method, "light");
 }

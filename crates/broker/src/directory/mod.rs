@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use member::Member;
 pub use refusal::JoinRefusal;
-use refusal::{MAX_BUILD_BYTES, MAX_METHODS};
+use refusal::{MAX_BUILD_BYTES, MAX_METHODS, MAX_METHODS_BYTES};
 
 /// The members of a group.
 ///
@@ -66,6 +66,8 @@ pub struct Claim {
 pub struct Joined {
     /// Who it is.
     pub node: NodeId,
+    /// And under which name.
+    pub name: NodeName,
     /// The Join stream on which it came; an older one of the node counts no
     /// more.
     pub stream: u64,
@@ -136,7 +138,7 @@ impl Directory {
         let name = self.check(hello, claim)?;
         if let Some(claim) = claim {
             if self.is_still(&claim, &name, hello) {
-                return Ok(self.take_back(claim, hello, now));
+                return Ok(self.take_back(claim, name, hello, now));
             }
             if self.may_be_rebuilt_from(&claim) {
                 return self.rebuild(claim, name, hello, now);
@@ -196,7 +198,8 @@ impl Directory {
         self.ticked = Some(now);
         if away > PAUSE {
             for member in self.members.values_mut() {
-                member.heard += away;
+                // Who was heard since has lost nothing to the pause.
+                member.heard = (member.heard + away).min(now);
             }
             if let Some(rebuilt_at) = &mut self.rebuilt_at {
                 *rebuilt_at += away;
@@ -271,9 +274,12 @@ impl Directory {
         match hello.role() {
             Role::Unspecified | Role::Master => return Err(JoinRefusal::Role(name)),
             Role::Slave if !is_address(&hello.address) => return Err(JoinRefusal::Address(name)),
+            role if !is_called(&name, role) => return Err(JoinRefusal::Called(name)),
             _ => {}
         }
+        let methods: usize = hello.methods.iter().map(String::len).sum();
         let fits = hello.methods.len() <= MAX_METHODS
+            && methods <= MAX_METHODS_BYTES
             && hello.build.len() <= MAX_BUILD_BYTES
             && hello.address.len() <= MAX_ADDRESS_BYTES
             && hello
@@ -318,7 +324,7 @@ impl Directory {
             && !self.members.contains_key(&claim.node)
     }
 
-    fn take_back(&mut self, claim: Claim, hello: &Hello, now: Instant) -> Joined {
+    fn take_back(&mut self, claim: Claim, name: NodeName, hello: &Hello, now: Instant) -> Joined {
         self.streams += 1;
         let stream = self.streams;
         let changed = self.members.get_mut(&claim.node).and_then(|member| {
@@ -330,6 +336,7 @@ impl Directory {
         let delta = changed.map(|record| self.changed(Change::Upserted(record)));
         Joined {
             node: claim.node,
+            name,
             stream,
             deltas: delta.into_iter().collect(),
         }
@@ -381,10 +388,11 @@ impl Directory {
         };
         deltas.push(self.changed(Change::Upserted(record.clone())));
         self.names.insert(name.clone(), node);
-        let member = Member::new(name, record, hello.incarnation, stream, seen, now);
+        let member = Member::new(name.clone(), record, hello.incarnation, stream, seen, now);
         self.members.insert(node, member);
         Joined {
             node,
+            name,
             stream,
             deltas,
         }
@@ -407,6 +415,17 @@ impl Directory {
 
 /// A host name has at most 253 bytes.
 const MAX_ADDRESS_BYTES: usize = 260;
+
+/// Whether a node of this role may have this name. Under TLS names are what a
+/// certificate vouches for: a service's makes nobody a broker, a gate or a scene.
+fn is_called(name: &NodeName, role: Role) -> bool {
+    match role {
+        Role::Slave => name.role() == "slave",
+        Role::Gate => name.role() == "gate",
+        Role::Scene => name.role() == "scene",
+        _ => name.role() != "slave",
+    }
+}
 
 /// Whether nodes can try to connect to it.
 fn is_address(address: &str) -> bool {

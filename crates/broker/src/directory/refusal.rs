@@ -11,13 +11,20 @@ pub enum JoinRefusal {
     /// It does not say what it is.
     #[error("{0} says no role that this master knows")]
     Role(NodeName),
+    /// Its name is of another role.
+    #[error(
+        "{0} does not have its role's name: a slave, a gate and a scene are called `slave@0`, \
+         `gate@0` and `scene@0`, and nobody else is called as a slave"
+    )]
+    Called(NodeName),
     /// It routes, and nobody could reach it.
     #[error("{0} is a broker and has to say where nodes reach it, as `host:port`")]
     Address(NodeName),
     /// It tells more of itself than every other node should have to keep.
     #[error(
         "{0} tells too much: a method's name has at most {MAX_METHOD_BYTES} bytes, \
-         there are at most {MAX_METHODS} of them, and a build has at most {MAX_BUILD_BYTES} bytes"
+         there are at most {MAX_METHODS} of them with {MAX_METHODS_BYTES} bytes together, \
+         and a build has at most {MAX_BUILD_BYTES} bytes"
     )]
     Size(NodeName),
     /// Another node lives under its name.
@@ -70,6 +77,9 @@ pub enum JoinRefusal {
 /// The most methods that a node may offer.
 pub(super) const MAX_METHODS: usize = 1024;
 
+/// The most bytes of their names together: each node keeps them of each other.
+pub(super) const MAX_METHODS_BYTES: usize = 16 << 10;
+
 /// The most bytes of a node's build.
 pub(super) const MAX_BUILD_BYTES: usize = 256;
 
@@ -79,6 +89,7 @@ impl JoinRefusal {
         match self {
             JoinRefusal::Name(_) => "name",
             JoinRefusal::Role(_) => "role",
+            JoinRefusal::Called(_) => "called",
             JoinRefusal::Address(_) => "address",
             JoinRefusal::Size(_) => "size",
             JoinRefusal::NameTaken { .. } => "name_taken",

@@ -80,7 +80,11 @@ fn a_live_name_is_refused_with_its_holder() {
     let refusal = directory.join(&hello("scene@0", 2), None, now).unwrap_err();
     let name = "scene@0".parse().unwrap();
     assert_eq!(refusal, JoinRefusal::NameTaken { name, holder });
-    let masters = directory.join(&hello("master@0", 2), None, now);
+    let service = Hello {
+        role: Role::Service.into(),
+        ..hello("master@0", 2)
+    };
+    let masters = directory.join(&service, None, now);
     assert!(matches!(masters, Err(JoinRefusal::NameTaken { .. })));
 }
 
@@ -125,6 +129,47 @@ fn the_masters_own_pause_costs_nobody_the_lease() {
     let woken = start + Duration::from_secs(60);
     assert_eq!(directory.tick(woken), []);
     assert!(directory.contains(node));
+}
+
+#[test]
+fn who_was_heard_after_the_masters_pause_has_one_lease_and_no_more() {
+    let (mut directory, start) = (directory(), Instant::now());
+    let node = join(&mut directory, "scene@0", 1, start).node;
+    directory.tick(start);
+    let woken = start + Duration::from_secs(60);
+    directory.report(node, ready(1), woken);
+    directory.tick(woken);
+    pass(&mut directory, woken, LEASE);
+    assert!(!directory.contains(node));
+}
+
+#[test]
+fn a_name_is_of_its_role() {
+    let now = Instant::now();
+    let refusal = |name: &str, role: Role| {
+        let hello = Hello {
+            role: role.into(),
+            address: "host:7000".into(),
+            ..hello(name, 1)
+        };
+        directory().join(&hello, None, now).err()
+    };
+    for (name, role) in [
+        ("slave@1", Role::Slave),
+        ("gate@1", Role::Gate),
+        ("scene@1", Role::Scene),
+        ("svc@1", Role::Service),
+    ] {
+        assert_eq!(refusal(name, role), None);
+        for other in [Role::Slave, Role::Gate, Role::Scene, Role::Service] {
+            let called = JoinRefusal::Called(name.parse().unwrap());
+            // A service may have a gate's name, and is none by that.
+            let fits = other == role || (other, role) == (Role::Service, Role::Gate);
+            let fits = fits || (other, role) == (Role::Service, Role::Scene);
+            let expected = (!fits).then_some(called);
+            assert_eq!(refusal(name, other), expected, "{name} as {other:?}");
+        }
+    }
 }
 
 #[test]
@@ -252,10 +297,20 @@ fn a_node_that_tells_too_much_is_refused() {
         methods: vec!["m".into(); MAX_METHODS + 1],
         ..hello("scene@0", 1)
     };
-    for too_much in [long, many] {
+    // Each is small enough, and so is their number.
+    let together = Hello {
+        methods: vec!["m".repeat(33); 500],
+        ..hello("scene@0", 1)
+    };
+    for too_much in [long, many, together] {
         let refused = directory.join(&too_much, None, now);
         assert!(matches!(refused, Err(JoinRefusal::Size(_))));
     }
+    let enough = Hello {
+        methods: vec!["m".repeat(32); 512],
+        ..hello("scene@0", 1)
+    };
+    directory.join(&enough, None, now).unwrap();
 }
 
 #[test]

@@ -157,22 +157,16 @@ impl Links {
         };
         let reason = match refused {
             Refused::Closed => DropReason::NoRoute,
-            Refused::Full if envelope.sequence != 0 || envelope.kind.is_refusable() => {
-                DropReason::Overloaded
-            }
-            Refused::Full => {
-                // It cannot be refused and nobody will send it again: nobody is
-                // reading, or a window somewhere does not hold.
-                outlet.abandon();
-                DropReason::NoRoute
-            }
+            // Whatever it is: its sender, who may be anybody, has no say in
+            // whether the destination keeps its link.
+            Refused::Full => DropReason::Overloaded,
         };
         self.turn_down(&envelope, reason, round)
     }
 
     fn outlet(&self, node: NodeId) -> Option<Outlet> {
-        let slot = self.table.get(&node)?;
-        slot.as_ref().map(|link| link.outlet.clone())
+        let expected = self.table.get(&node)?;
+        expected.link.as_ref().map(|link| link.outlet.clone())
     }
 
     fn end(&self, round: Round) {

@@ -1,5 +1,7 @@
 //! What a broker has to remember while it forwards one batch.
 
+use std::collections::HashMap;
+
 use protocol::NodeId;
 
 use crate::links::Outlet;
@@ -15,7 +17,7 @@ pub(super) struct Round {
     /// before, so each stands here at most a few times.
     wakes: Vec<Outlet>,
     /// From which number on a destination has refused.
-    refused: Vec<(NodeId, u64)>,
+    refused: HashMap<NodeId, u64>,
 }
 
 impl Round {
@@ -31,14 +33,12 @@ impl Round {
     /// Whether the source still has to be told that `destination` refuses this
     /// number: it has not been told of it or of an earlier one.
     pub(super) fn is_news(&mut self, destination: NodeId, sequence: u64) -> bool {
-        let told = self
-            .refused
-            .iter()
-            .any(|(node, first)| *node == destination && *first <= sequence);
-        if !told {
-            self.refused.push((destination, sequence));
+        let first = self.refused.get(&destination);
+        let news = first.is_none_or(|first| sequence < *first);
+        if news {
+            self.refused.insert(destination, sequence);
         }
-        !told
+        news
     }
 
     pub(super) fn end(self) {

@@ -8,7 +8,7 @@ use prost::Message;
 use protocol::{
     CallError, ErrorKind, Secret,
     envelope::EnvelopeKind,
-    link::Outbox,
+    link::{MAX_BATCH_BYTES, Outbox},
     v1::{Refusal, RefusalReason},
 };
 use tokio_util::sync::CancellationToken;
@@ -234,7 +234,7 @@ fn an_earlier_number_that_is_refused_later_is_told_too() {
 }
 
 #[test]
-fn numbered_control_past_every_bound_is_refused_and_the_link_stays() {
+fn control_past_every_bound_is_refused_or_dropped_and_the_link_stays() {
     for memory in [false, true] {
         let one = numbered(B, EnvelopeKind::Control, 1).element_bytes();
         let links = links(one);
@@ -255,11 +255,34 @@ fn numbered_control_past_every_bound_is_refused_and_the_link_stays() {
         links.forward_batch(A, &batch(&sent)).unwrap();
         assert_eq!(refusals(&to_a), [(B, 5, RefusalReason::NoRoom)]);
         assert!(!closed());
-        // Without a number nobody sends it again: the link is taken for dead.
         let lost = envelope(B, EnvelopeKind::Control, 0);
         links.forward_batch(A, &batch(&[lost])).unwrap();
-        assert!(closed());
+        assert!(!closed());
+        assert_eq!(links.forwarded(), 4);
     }
+}
+
+/// Counting every one against every other takes minutes.
+#[test]
+fn a_batch_to_as_many_strangers_as_it_holds_is_refused_in_no_time() {
+    let links = links(1 << 20);
+    let to_a = open(&links, A);
+    let mut sent = BytesMut::new();
+    let mut strangers = 0;
+    while sent.len() + 32 <= MAX_BATCH_BYTES {
+        strangers += 1;
+        Envelope {
+            sequence: 1,
+            ..Envelope::new(NodeId::new(9, strangers), A, EnvelopeKind::Notify)
+        }
+        .write(&mut sent);
+    }
+    assert!(strangers > 60_000);
+    let started = std::time::Instant::now();
+    links.forward_batch(A, &sent.freeze()).unwrap();
+    let took = started.elapsed();
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(!to_a.is_closed());
 }
 
 #[test]
@@ -317,6 +340,8 @@ fn every_drop_and_every_refusal_is_counted_by_its_reason() {
             .map(|n| numbered(B, EnvelopeKind::Request, n))
             .collect();
         sent.push(envelope(B, EnvelopeKind::Notify, 0));
+        // Past four times the limit it is lost too.
+        sent.extend((0..4).map(|_| envelope(B, EnvelopeKind::Control, 0)));
         sent.push(envelope(C, EnvelopeKind::Response, 0));
         sent.push(numbered(C, EnvelopeKind::Response, 1));
         links.forward_batch(A, &batch(&sent)).unwrap();
@@ -325,9 +350,9 @@ fn every_drop_and_every_refusal_is_counted_by_its_reason() {
     for line in [
         "redrabbit_broker_refused_total{reason=\"no_room\"} 3",
         "redrabbit_broker_refused_total{reason=\"no_route\"} 1",
-        "redrabbit_broker_dropped_total{reason=\"overloaded\"} 1",
+        "redrabbit_broker_dropped_total{reason=\"overloaded\"} 2",
         "redrabbit_broker_dropped_total{reason=\"no_route\"} 1",
-        "redrabbit_broker_envelopes_total 1",
+        "redrabbit_broker_envelopes_total 4",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use protocol::{
     link::LocalBroker,
+    tls::PeerNames,
     v1::{Held, Hello, JoinRequest, LeastLoadedRequest, Role},
 };
 use tokio::sync::mpsc;
@@ -127,6 +128,14 @@ async fn every_other_refusal_has_its_own_words_and_its_own_count() {
         ),
         (
             Hello {
+                role: Role::Gate.into(),
+                ..base.clone()
+            },
+            Code::InvalidArgument,
+            "called",
+        ),
+        (
+            Hello {
                 methods: vec!["m".repeat(1 << 20)],
                 ..base
             },
@@ -159,26 +168,38 @@ async fn every_other_refusal_has_its_own_words_and_its_own_count() {
 async fn only_a_member_may_ask_who_carries_least() {
     let group = Group::start(7);
     let node = group.member("svc@0").await;
-    let ask = |role: Role, token: &[u8]| {
+    let ask_as = |peer: Option<&PeerNames>, role: Role, token: &[u8]| {
         group
             .registry
-            .least_loaded(&LeastLoadedRequest {
-                role: role.into(),
-                token: token.to_vec().into(),
-            })
+            .least_loaded(
+                peer,
+                &LeastLoadedRequest {
+                    role: role.into(),
+                    token: token.to_vec().into(),
+                },
+            )
             .map_err(|status| status.code())
     };
+    let ask = |role, token: &[u8]| ask_as(None, role, token);
     let token = node.welcome.token.clone();
     assert_eq!(ask(Role::Service, b"guess"), Err(Code::Unauthenticated));
     assert_eq!(ask(Role::Unspecified, &token), Err(Code::InvalidArgument));
     assert_eq!(ask(Role::Service, &token), Err(Code::NotFound));
     let stranger = group.links.token(protocol::NodeId::new(7, 99));
     assert_eq!(ask(Role::Service, &stranger), Err(Code::FailedPrecondition));
+    for (own, code) in [
+        ("0.svc.GroupA", Code::NotFound),
+        ("1.svc.GroupA", Code::Unauthenticated),
+    ] {
+        let peer = PeerNames([own.to_owned()].into());
+        assert_eq!(ask_as(Some(&peer), Role::Service, &token), Err(code));
+    }
     let rebuilding = Group::run(8, true);
     let back = rebuilding.welcomed(node.returning()).await.unwrap();
-    let asked = rebuilding.registry.least_loaded(&LeastLoadedRequest {
+    let request = LeastLoadedRequest {
         role: Role::Service.into(),
         token: back.welcome.token,
-    });
+    };
+    let asked = rebuilding.registry.least_loaded(None, &request);
     assert_eq!(asked.unwrap_err().code(), Code::Unavailable);
 }

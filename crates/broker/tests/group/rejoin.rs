@@ -91,3 +91,15 @@ async fn a_member_that_asks_again_gets_the_whole_directory() {
     node.read_snapshot().await;
     assert_eq!(node.replica.len(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_asks_again_and_again_gets_the_directory_once_a_tick() {
+    let group = Group::start(7);
+    let mut node = group.member("svc@0").await;
+    for _ in 0..50 {
+        let resync = Request::Resync(protocol::v1::Resync {});
+        node.stream.say(resync).await;
+    }
+    sleep(LEASE / 10).await;
+    assert_eq!(node.take_what_waits(), 1);
+}

@@ -8,6 +8,7 @@ use protocol::{
     Envelope, NodeId, Secret, batch,
     envelope::{EnvelopeKind, MAX_BYTES},
     link::{LinkClient, MAX_BATCH_BYTES},
+    tls::PeerNames,
     token,
 };
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
@@ -16,6 +17,7 @@ use tokio_util::{sync::CancellationToken, sync::DropGuard, task::TaskTracker};
 use tonic::{
     Code, Request, Status, Streaming,
     metadata::MetadataValue,
+    service::InterceptorLayer,
     transport::{Endpoint, Server, server::TcpIncoming},
 };
 
@@ -30,6 +32,11 @@ struct Slave {
 
 impl Slave {
     async fn start(outbox_bytes: usize) -> Slave {
+        Slave::shown(None, outbox_bytes).await
+    }
+
+    /// One that finds this name in the certificate of whoever comes.
+    async fn shown(certificate: Option<&'static str>, outbox_bytes: usize) -> Slave {
         let group = "GroupA".parse().unwrap();
         let links = Links::new(group, Secret::default(), outbox_bytes);
         let stop = CancellationToken::new();
@@ -38,14 +45,21 @@ impl Slave {
         let address = listener.local_addr().unwrap();
         tokio::spawn(
             Server::builder()
+                .layer(InterceptorLayer::new(move |mut request: Request<()>| {
+                    if let Some(name) = certificate {
+                        let names = PeerNames([name.to_owned()].into());
+                        request.extensions_mut().insert(names);
+                    }
+                    Ok(request)
+                }))
                 .add_routes(routes)
                 .serve_with_incoming_shutdown(
                     TcpIncoming::from(listener),
                     stop.clone().cancelled_owned(),
                 ),
         );
-        for node in [A, B] {
-            links.expect(node);
+        for (node, name) in [(A, "a@0"), (B, "b@0")] {
+            links.expect_as(node, &name.parse().unwrap());
         }
         Slave {
             links,
@@ -118,6 +132,26 @@ async fn a_slave_answers_pings_and_routes_between_those_it_expects() {
     for peer in [&mut a, &mut b] {
         while peer.next().await.unwrap().is_some() {}
     }
+}
+
+#[tokio::test]
+async fn a_token_opens_nothing_with_the_certificate_of_another_node() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let slave = Slave::shown(Some("0.a.GroupA"), 1 << 20).await;
+    let mut a = slave.open(A).await.unwrap();
+    let refused = slave.open(B).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(
+        refused.message(),
+        "the certificate is for 0.a.GroupA and not for b@0: give each node its own"
+    );
+    assert!(!slave.links.is_linked(B));
+    a.send(NodeId::BROKER, EnvelopeKind::Ping, 0).await;
+    assert_eq!(a.next().await.unwrap().unwrap()[0].kind, EnvelopeKind::Pong);
+    let page = recorder.handle().render();
+    let line = "redrabbit_broker_link_faults_total{reason=\"certificate\"} 1";
+    assert!(page.contains(line), "{line} is not in\n{page}");
 }
 
 #[tokio::test]

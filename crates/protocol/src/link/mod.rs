@@ -32,7 +32,7 @@ pub use service::{link_client::LinkClient, link_server::Link, link_server::LinkS
 pub const MAX_BATCH_BYTES: usize = 2 << 20;
 
 /// How many times its limit an outgoing queue holds of what cannot be refused
-/// before its link is taken for dead.
+/// before it takes nothing more.
 pub const OVERFLOW: usize = 4;
 
 /// What a link receives: batches, as they came.

@@ -131,9 +131,11 @@ impl Tls {
 
     /// The connections that come to `listener`, their handshakes done, for
     /// tonic's `serve_with_incoming_shutdown`. Handshakes run beside each other,
-    /// 256 at most, each for 5 seconds at most; one that fails is logged, counted
-    /// in `redrabbit_tls_handshakes_failed_total{reason}` and no concern of
-    /// anyone else.
+    /// 256 at most, each for 5 seconds at most; one that fails is logged and
+    /// counted in `redrabbit_tls_handshakes_failed_total{reason}`. Where more
+    /// come, the oldest ends (`crowded_out`), so that a newcomer always gets in:
+    /// many at once shorten the time that each has, and whoever was too slow
+    /// connects again.
     pub fn incoming(
         &self,
         listener: TcpListener,

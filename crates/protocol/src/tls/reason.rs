@@ -44,6 +44,12 @@ impl Reason {
         Reason::new("timeout", words, Fault::Neither)
     }
 
+    /// Of a handshake that was under way when so many others had begun.
+    pub(super) fn crowded_out(others: usize) -> Reason {
+        let words = format!("it was the slowest when {others} others had begun theirs");
+        Reason::new("crowded_out", words, Fault::Neither)
+    }
+
     /// Of an error of the stream, which carries rustls's where there is one.
     pub(super) fn of(error: &io::Error) -> Reason {
         let rustls = error.get_ref().and_then(|inner| inner.downcast_ref());

@@ -1,6 +1,7 @@
 //! The end that is connected to.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -13,6 +14,7 @@ use metrics::{counter, describe_counter};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -32,7 +34,8 @@ pub struct TlsConnection {
     names: PeerNames,
 }
 
-/// How many handshakes are under way at once; more wait in the listener.
+/// How many handshakes are under way at once; one more ends the oldest, so that
+/// strangers who say nothing keep nobody out.
 const HANDSHAKES: usize = 256;
 
 /// How long one may take.
@@ -51,6 +54,9 @@ struct Incoming {
     tls: Tls,
     listener: TcpListener,
     handshakes: JoinSet<Option<TlsConnection>>,
+    /// What ends each of those that are under way, the oldest first, and now and
+    /// then of some that are done.
+    ends: VecDeque<oneshot::Sender<()>>,
 }
 
 pub(super) fn incoming(
@@ -62,6 +68,7 @@ pub(super) fn incoming(
         tls,
         listener,
         handshakes: JoinSet::new(),
+        ends: VecDeque::new(),
     };
     stream::unfold(incoming, async |mut incoming| {
         Some((Ok(incoming.next().await), incoming))
@@ -73,33 +80,54 @@ impl Incoming {
     async fn next(&mut self) -> TlsConnection {
         loop {
             tokio::select! {
-                accepted = self.listener.accept(), if self.handshakes.len() < HANDSHAKES => {
-                    match accepted {
-                        Ok((stream, peer)) => {
-                            self.handshakes.spawn(handshake(self.tls.clone(), stream, peer));
-                        }
-                        Err(error) => {
-                            warn!(%error, "cannot accept a connection");
-                            sleep(PAUSE).await;
-                        }
-                    }
-                }
+                // Those that are done leave before others come.
+                biased;
                 Some(done) = self.handshakes.join_next() => {
                     if let Ok(Some(connection)) = done {
                         return connection;
                     }
                 }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.begin(stream, peer),
+                    Err(error) => {
+                        warn!(%error, "cannot accept a connection");
+                        sleep(PAUSE).await;
+                    }
+                }
             }
         }
     }
+
+    fn begin(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.ends.len() >= HANDSHAKES {
+            self.ends.retain(|end| !end.is_closed());
+        }
+        if self.ends.len() >= HANDSHAKES
+            && let Some(oldest) = self.ends.pop_front()
+        {
+            // Unless it is done this very moment.
+            let _ = oldest.send(());
+        }
+        let (end_tx, end_rx) = oneshot::channel();
+        self.ends.push_back(end_tx);
+        self.handshakes
+            .spawn(handshake(self.tls.clone(), stream, peer, end_rx));
+    }
 }
 
-async fn handshake(tls: Tls, stream: TcpStream, peer: SocketAddr) -> Option<TlsConnection> {
-    let attempt = timeout(LIMIT, attempt(&tls, stream)).await;
-    let (reason, stream) = match attempt {
-        Ok(Ok(connection)) => return Some(connection),
-        Ok(Err((reason, stream))) => (reason, Some(stream)),
-        Err(_) => (Reason::timeout(LIMIT), None),
+async fn handshake(
+    tls: Tls,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut end_rx: oneshot::Receiver<()>,
+) -> Option<TlsConnection> {
+    let (reason, stream) = tokio::select! {
+        attempt = timeout(LIMIT, attempt(&tls, stream)) => match attempt {
+            Ok(Ok(connection)) => return Some(connection),
+            Ok(Err((reason, stream))) => (reason, Some(stream)),
+            Err(_) => (Reason::timeout(LIMIT), None),
+        },
+        _ = &mut end_rx => (Reason::crowded_out(HANDSHAKES), None),
     };
     counter!(FAILED, "reason" => reason.label).increment(1);
     let whose = match reason.fault {
@@ -109,7 +137,10 @@ async fn handshake(tls: Tls, stream: TcpStream, peer: SocketAddr) -> Option<TlsC
     };
     info!(%peer, reason = reason.label, cause = %reason.words, whose, "tls handshake failed");
     if let Some(stream) = stream {
-        linger(stream).await;
+        tokio::select! {
+            () = linger(stream) => {}
+            _ = end_rx => {}
+        }
     }
     None
 }

@@ -240,13 +240,21 @@ async fn peers_that_never_finish_a_handshake_block_nobody_and_are_let_go() {
 }
 
 #[tokio::test]
-async fn more_silent_peers_than_there_is_room_for_delay_the_others_and_no_more() {
+async fn more_silent_peers_than_there_is_room_for_lose_their_places_to_newcomers() {
+    let recorder = counting();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let authority = Authority::new();
     let address = serve(&authority.tls(MASTER)).await;
-    let all = (0..300).map(|_| TcpStream::connect(address));
-    let silent = futures_util::future::try_join_all(all).await.unwrap();
-    let channel = connected(&authority.tls(SCENE), address).await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    let started = Instant::now();
+    let channel = connect(&authority.tls(SCENE), address).await.unwrap();
     list(channel, SCENE).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(3), "it had to wait");
+    let page = recorder.handle().render();
+    assert!(page.contains("reason=\"crowded_out\""), "{page}");
     drop(silent);
 }
 
