@@ -24,7 +24,7 @@ pub struct NodeConfig {
     pub outbox_bytes: usize,
     /// How many bytes may be on their way to one node, sent and not
     /// acknowledged, before requests and notifies to it are refused with
-    /// `Overloaded`. 4 MiB.
+    /// `Overloaded`. 16 MiB.
     pub pair_bytes: usize,
     /// How many requests may be in their handlers at once; past it they are
     /// answered with `Overloaded`. 4,096.
@@ -93,7 +93,7 @@ impl Default for NodeConfig {
             address: String::new(),
             call_timeout: Duration::from_secs(5),
             outbox_bytes: 64 << 20,
-            pair_bytes: 4 << 20,
+            pair_bytes: 16 << 20,
             max_requests: 4096,
             build: String::new(),
             encryption: None,

@@ -125,6 +125,7 @@ impl Fake {
         let config = NodeConfig {
             name: "self@0".parse().unwrap(),
             uplink: Uplink::Local(Arc::new(Door(Arc::clone(&fake)))),
+            pair_bytes: 4 << 20,
             ..NodeConfig::default()
         };
         let node = Node::join(config, services);

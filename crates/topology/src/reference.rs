@@ -241,7 +241,7 @@ const KEYS: &[Key] = &[
         "bytes of all clients of a gate that one scene may have unfinished"),
     key(Section::Limits, "link_outbox_bytes", Kind::Size(KIB, 4 * GIB), Default("64MiB"),
         "bytes that may wait on a link before calls end as overloaded"),
-    key(Section::Limits, "pair_bytes", Kind::Size(MIB, GIB), Default("4MiB"),
+    key(Section::Limits, "pair_bytes", Kind::Size(MIB, GIB), Default("16MiB"),
         "bytes that may be unacknowledged from one node to another before calls end as \
          overloaded; what scene_window_bytes bounds is not counted"),
     key(Section::Limits, "call_timeout", Kind::Duration(1, HOUR), Default("5s"),

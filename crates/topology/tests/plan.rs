@@ -128,7 +128,7 @@ fn limits_that_nobody_sets_have_their_defaults() {
     assert_eq!(limits.session_window, 16);
     assert_eq!(limits.scene_window_bytes, 16 << 20);
     assert_eq!(limits.link_outbox_bytes, 64 << 20);
-    assert_eq!(limits.pair_bytes, 4 << 20);
+    assert_eq!(limits.pair_bytes, 16 << 20);
     assert_eq!(limits.call_timeout, Duration::from_secs(5));
     assert_eq!(limits.handler_timeout, Duration::from_secs(30));
     assert_eq!(limits.handler_warn, Duration::from_secs(1));

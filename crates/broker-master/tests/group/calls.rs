@@ -171,3 +171,30 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
     );
     eventually(|| (caller.pending_calls() == 0).then_some(())).await;
 }
+
+#[tokio::test]
+async fn protobuf_messages_are_called_with_and_what_is_none_is_an_error() {
+    use protocol::v1::{Held, Script};
+    let master = master("").await;
+    let services = Services::new().serve_message("script", async |_, held: Held| {
+        Ok(Script {
+            version: held.epoch,
+            hash: "abc".into(),
+        })
+    });
+    let _service = node(&master, By::Socket, "typed@0", services).await;
+    let caller = node(&master, By::Socket, "caller@0", Services::new()).await;
+    let to = resolved(&caller, "typed@0").await;
+    let held = Held {
+        epoch: 7,
+        ..Held::default()
+    };
+    let script: Script = within(caller.call_message(to, "script", &held))
+        .await
+        .unwrap();
+    assert_eq!((script.version, script.hash.as_str()), (7, "abc"));
+    let garbage = within(caller.call(to, "script", vec![0xff; 3].into())).await;
+    let garbage = garbage.unwrap_err();
+    assert_eq!(garbage.kind, ErrorKind::Handler);
+    assert!(garbage.message.contains("cannot be read"), "{garbage}");
+}

@@ -132,3 +132,24 @@ async fn a_master_does_not_start_on_an_epoch_file_that_it_cannot_trust() {
     assert!(refused.contains("says `what is this`"), "{refused}");
     assert!(refused.contains("delete it"), "{refused}");
 }
+
+#[tokio::test]
+async fn without_any_broker_calls_end_as_unavailable_after_a_second() {
+    let master = master("").await;
+    let caller = node(&master, By::Socket, "caller@0", Services::new()).await;
+    let _service = node(&master, By::Socket, "echo@0", echo()).await;
+    let to = resolved(&caller, "echo@0").await;
+    within(master.shutdown()).await;
+    within(async {
+        loop {
+            let wait = std::time::Duration::from_millis(100);
+            let error = caller.call_within(to, "echo", "".into(), wait).await;
+            if error.unwrap_err().kind == protocol::ErrorKind::Unavailable {
+                return;
+            }
+        }
+    })
+    .await;
+    // It has lost no more than the way: it is still who it was.
+    assert!(caller.id().is_some());
+}
