@@ -22,7 +22,7 @@ async def main(master, name):
 
     async def whois(source, body):
         """Asks the scene about the session key in the body."""
-        question = session_pb2.VerifyRequest(session_key=body.decode(), gate_name=name)
+        question = session_pb2.VerifyRequest(session_key=body.decode())
         scene = node.find("scene@0")
         answer = await node.call(scene, "session.verify", question.SerializeToString())
         answer = session_pb2.VerifyResponse.FromString(answer)

@@ -3,6 +3,7 @@
 //!
 //! - [`Group`] is a whole group with a gate and a scene, [`Player`] somebody who
 //!   plays in it.
+//! - [`Cluster`] is one with several gates, scenes and slaves.
 //! - [`Brokers`] is a master and its slaves alone. [`Traffic`] is what nodes of
 //!   that group say to each other, counted to the last message.
 //!
@@ -13,6 +14,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
 mod brokers;
+mod cluster;
 mod group;
 mod histogram;
 mod http;
@@ -24,9 +26,10 @@ mod seed;
 mod traffic;
 
 pub use brokers::{Brokers, MASTER, slave};
+pub use cluster::{Cluster, Members};
 pub use group::{Group, Runs};
 pub use histogram::Histogram;
-pub use network::{Network, in_own_network};
+pub use network::{Network, in_own_network, vanish};
 pub use player::Player;
 pub use process::{Process, open_files, resident_bytes};
 pub use roles::{ROLES, Roles};
@@ -44,6 +47,12 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The script that the tests play with; see its own first lines.
 pub const ARCADE: &str = include_str!("../scripts/arcade.py");
+
+/// A script that lets everybody in, and sends back what comes as 1.
+pub const ECHO: &str = include_str!("../scripts/echo.py");
+
+/// A script whose sessions count their messages, in whatever scene they are.
+pub const TRAVELLER: &str = include_str!("../scripts/traveller.py");
 
 /// Waits for `work`, and fails with `what` when it takes too long.
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {

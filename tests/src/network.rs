@@ -55,6 +55,21 @@ pub fn in_own_network(name: &str) -> bool {
     false
 }
 
+/// Whatever goes to this port of this machine, or comes from it, is lost from now
+/// on, the end of a connection too: whoever has it has vanished. For tests in a
+/// network of their own.
+pub fn vanish(port: u16) {
+    run(&["nft", "add table ip vanished"]);
+    run(&[
+        "nft",
+        "add chain ip vanished output { type filter hook output priority 0; }",
+    ]);
+    for end in ["sport", "dport"] {
+        let rule = format!("add rule ip vanished output tcp {end} {port} drop");
+        run(&["nft", &rule]);
+    }
+}
+
 /// A machine at the other end of a cable.
 pub struct Network {
     holder: Process,

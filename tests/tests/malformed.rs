@@ -116,6 +116,11 @@ fn a_clients_bytes_are_the_same_frames_however_they_are_split() {
 }
 
 #[test]
+fn a_websocket_clients_bytes_are_the_same_frames_however_they_are_split() {
+    holds("websocket", 1000, fuzz::websocket::check);
+}
+
+#[test]
 fn a_broker_forwards_what_stands_before_a_fault_and_nothing_else() {
     holds("broker", 1000, fuzz::broker::check);
 }

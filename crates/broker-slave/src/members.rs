@@ -32,7 +32,7 @@ impl Members {
     pub(crate) fn follow(&self, event: &NodeEvent) {
         match event {
             // Those who are there follow.
-            NodeEvent::Joined(_) => {}
+            NodeEvent::Joined(_) | NodeEvent::Unreachable(_) | NodeEvent::Reachable(_) => {}
             NodeEvent::Upserted(node) if is_broker(node.role) => {}
             NodeEvent::Upserted(node) => {
                 self.expected().insert(node.id);

@@ -35,10 +35,7 @@ impl Client {
     fn new((writer, reader): (wire::Writer, wire::Reader)) -> Client {
         Client {
             sender: Sender { writer },
-            receiver: Receiver {
-                reader,
-                closed: None,
-            },
+            receiver: Receiver::new(reader),
         }
     }
 
@@ -66,6 +63,11 @@ impl Client {
     /// As [`Receiver::recv`].
     pub async fn recv(&mut self) -> Result<Frame, ClientError> {
         self.receiver.recv().await
+    }
+
+    /// As [`Receiver::is_draining`].
+    pub fn is_draining(&self) -> bool {
+        self.receiver.is_draining()
     }
 
     /// As [`Sender::ping`].

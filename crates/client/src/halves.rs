@@ -1,7 +1,7 @@
 //! The two halves of a connection, for tasks of their own.
 
 use bytes::Bytes;
-use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, Frame, encode_frame};
+use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, Frame, encode_frame};
 
 use crate::{
     ClientError,
@@ -17,9 +17,13 @@ pub struct Sender {
 /// The half that receives.
 #[derive(Debug)]
 pub struct Receiver {
-    pub(crate) reader: Reader,
-    pub(crate) closed: Option<String>,
+    reader: Reader,
+    closed: Option<String>,
+    is_draining: bool,
 }
+
+/// The gate's notice that it is going.
+const DRAINING: &[u8] = b"draining";
 
 impl Sender {
     /// Sends one frame and writes it out.
@@ -59,8 +63,16 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next frame of the gate, answers to pings among them. Cancelled, it
-    /// has lost nothing.
+    pub(crate) fn new(reader: Reader) -> Self {
+        Receiver {
+            reader,
+            closed: None,
+            is_draining: false,
+        }
+    }
+
+    /// The next frame of the gate, answers to pings among them, notices not: see
+    /// [`is_draining`](Self::is_draining). Cancelled, it has lost nothing.
     ///
     /// Ends with [`ClientError::Closed`] when the gate said why it closes, at
     /// this call and every later one.
@@ -70,12 +82,29 @@ impl Receiver {
                 reason: reason.clone(),
             });
         }
-        let frame = self.reader.next().await?;
-        if frame.cmd == CMD_VERIFY && frame.flags & FLAG_CLOSED != 0 {
-            let reason = String::from_utf8_lossy(&frame.body).into_owned();
-            self.closed = Some(reason.clone());
-            return Err(ClientError::Closed { reason });
+        loop {
+            let frame = self.reader.next().await?;
+            if frame.cmd != CMD_VERIFY {
+                return Ok(frame);
+            }
+            if frame.flags & FLAG_CLOSED != 0 {
+                let reason = String::from_utf8_lossy(&frame.body).into_owned();
+                self.closed = Some(reason.clone());
+                return Err(ClientError::Closed { reason });
+            }
+            if frame.flags & FLAG_NOTICE == 0 {
+                return Ok(frame);
+            }
+            // Words that we do not know are for clients who do.
+            self.is_draining |= frame.body == DRAINING;
         }
-        Ok(frame)
+    }
+
+    /// Whether the gate has said, in what has been received so far, that it is
+    /// going. The connection works until it is closed, with the reason
+    /// `draining`; whoever wants no gap finishes what is under way and connects
+    /// anew, to another gate if there is one.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining
     }
 }

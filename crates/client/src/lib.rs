@@ -23,6 +23,9 @@
 //! not handed out; nothing that a gate sends makes the client allocate more
 //! than [`MAX_FRAME_BYTES`] or panic.
 //!
+//! A gate that is going says so first ([`Receiver::is_draining`]); notices are
+//! remembered and not handed out as frames.
+//!
 //! It does not reconnect, does not resume, and has no TLS: `wss` is for a
 //! proxy in front of the gate.
 
@@ -34,5 +37,5 @@ mod wire;
 pub use connection::{Client, Welcome};
 pub use error::ClientError;
 pub use halves::{Receiver, Sender};
-pub use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, Frame};
+pub use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, Frame};
 pub use wire::MAX_FRAME_BYTES;

@@ -140,6 +140,37 @@ async fn refusal_comes_back_as_the_text_of_the_gate() {
 }
 
 #[tokio::test]
+async fn a_notice_is_remembered_and_is_no_frame() {
+    let address = gate(|mut socket| async move {
+        let mut buffer = BytesMut::new();
+        read_frame(&mut socket, &mut buffer).await;
+        let words = [
+            encode_frame(0, 4, b"a word of later times"),
+            encode_frame(0, 0, b"welcome"),
+            encode_frame(9, 0, b"before"),
+            encode_frame(0, 4, b"draining"),
+            encode_frame(9, 4, b"after"),
+        ]
+        .concat();
+        socket.write_all(&words).await.unwrap();
+        // It goes on until it is closed.
+        assert_eq!(read_frame(&mut socket, &mut buffer).await.cmd, 8);
+        let last = encode_frame(0, 1 | 4, b"draining");
+        socket.write_all(&last).await.unwrap();
+    })
+    .await;
+    let mut client = Client::connect_tcp(address).await.unwrap();
+    assert_eq!(soon(client.login("ann")).await.unwrap().reply, "welcome");
+    assert_eq!(soon(client.recv()).await.unwrap().body, "before");
+    assert!(!client.is_draining());
+    assert_eq!(soon(client.recv()).await.unwrap().body, "after");
+    assert!(client.is_draining());
+    client.send(8, b"").await.unwrap();
+    let end = soon(client.recv()).await;
+    assert!(matches!(end, Err(ClientError::Closed { reason }) if reason == "draining"));
+}
+
+#[tokio::test]
 async fn reason_of_a_close_is_told_at_every_later_call() {
     let address = gate(|mut socket| async move {
         read_frame(&mut socket, &mut BytesMut::new()).await;

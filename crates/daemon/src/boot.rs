@@ -114,13 +114,23 @@ impl Boot {
         }
     }
 
-    /// How many threads the node's runtime has; `None`: one a processor.
-    pub fn workers(&self) -> Option<usize> {
-        match self.role {
-            Role::Master => Some(self.topology.master.workers),
-            Role::Slave => Some(self.topology.slaves.get(&self.name)?.workers),
-            _ => None,
-        }
+    /// How many threads the node's runtime has.
+    pub fn workers(&self) -> usize {
+        let Topology {
+            master,
+            slaves,
+            gates,
+            scenes,
+            ..
+        } = &self.topology;
+        let workers = match self.role {
+            Role::Master => Some(master.workers),
+            Role::Slave => slaves.get(&self.name).map(|slave| slave.workers),
+            Role::Gate => gates.get(&self.name).map(|gate| gate.workers),
+            Role::Scene => scenes.get(&self.name).map(|scene| scene.workers),
+            Role::Service | Role::Unspecified => None,
+        };
+        workers.unwrap_or(1)
     }
 
     /// Where the topology says what this node's `field` is: `tcp` of gate@0 is
@@ -246,7 +256,7 @@ mod tests {
     fn a_slave_finds_what_its_own_section_says() {
         let boot = booted("slave@0", Role::Slave).unwrap();
         assert_eq!(boot.http(), Some("127.0.0.1:10351".parse().unwrap()));
-        assert_eq!(boot.workers(), Some(3));
+        assert_eq!(boot.workers(), 3);
         assert_eq!(boot.site("listen").key, "slaves.slave@0.listen");
         let error = booted("slave@1", Role::Slave).unwrap_err().to_string();
         assert!(error.ends_with("the file's slave is slave@0"), "{error}");

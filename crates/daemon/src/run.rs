@@ -176,18 +176,18 @@ fn serve_pages(boot: &Boot, readiness: &Readiness) -> Result<Option<HttpServer>,
     http::serve(address, &boot.site("http"), readiness.clone()).map(Some)
 }
 
-/// After so many tasks a broker's worker looks at what its sockets have woken.
+/// After so many tasks a worker looks at what its sockets have woken.
 const GLOBAL_QUEUE: u32 = 8;
 
-fn build_runtime(workers: Option<usize>) -> io::Result<runtime::Runtime> {
-    let mut builder = runtime::Builder::new_multi_thread();
-    if let Some(workers) = workers {
-        // Brokers. What sockets wake comes by the global queue, and waits there
-        // behind the tasks that wake each other: with 256 calls of 256 nodes
-        // under way, looking there more often took p99 from 20 to 8 ms.
-        builder
-            .worker_threads(workers.max(1))
-            .global_queue_interval(GLOBAL_QUEUE);
-    }
-    builder.enable_all().build()
+/// One worker is the default for every role: two that wake each other's tasks cost
+/// more than they carry, from one client to a thousand.
+fn build_runtime(workers: usize) -> io::Result<runtime::Runtime> {
+    // What sockets wake comes by the global queue, and waits there behind the tasks
+    // that wake each other: with 256 calls of 256 nodes under way, looking there more
+    // often took a broker's p99 from 20 to 8 ms.
+    runtime::Builder::new_multi_thread()
+        .worker_threads(workers.max(1))
+        .global_queue_interval(GLOBAL_QUEUE)
+        .enable_all()
+        .build()
 }

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Tells when to stop. The first signal asks: what runs is drained. The second
-/// insists: whatever is left is dropped. Clones tell the same.
+/// insists: whatever is left is dropped. The daemon's own work may ask as well,
+/// and then the first signal insists. Clones tell the same.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     requested: CancellationToken,
@@ -61,6 +62,13 @@ impl Shutdown {
         (trigger, shutdown)
     }
 
+    /// Asks the process to stop, as the first signal does: for work that has been
+    /// told so by other means, such as a request of an operator. Asking again
+    /// changes nothing, and a signal that follows insists.
+    pub fn request(&self) {
+        self.requested.cancel();
+    }
+
     /// Waits until the process is asked to stop.
     pub async fn requested(&self) {
         self.requested.cancelled().await;
@@ -85,12 +93,12 @@ impl Shutdown {
 impl Trigger {
     /// Asks to stop. Asking again changes nothing.
     pub fn request(&self) {
-        self.shutdown.requested.cancel();
+        self.shutdown.request();
     }
 
     /// Tells to stop at once.
     pub fn force(&self) {
-        self.shutdown.requested.cancel();
+        self.shutdown.request();
         self.shutdown.forced.cancel();
     }
 
@@ -134,6 +142,17 @@ mod tests {
         trigger.request();
         trigger.request();
         assert!(shutdown.is_requested() && !shutdown.is_forced());
+    }
+
+    #[test]
+    fn work_that_asks_is_like_a_first_signal_and_the_next_signal_insists() {
+        let (trigger, shutdown) = Shutdown::manual();
+        let of_the_work = shutdown.clone();
+        of_the_work.request();
+        of_the_work.request();
+        assert!(shutdown.is_requested() && !shutdown.is_forced());
+        trigger.advance();
+        assert!(shutdown.is_forced());
     }
 
     #[tokio::test]

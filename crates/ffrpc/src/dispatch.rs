@@ -24,7 +24,7 @@ use crate::{
     channel::Broker,
     link::Arrived,
     pairs::Slot,
-    services::{Answer, Message, Request},
+    services::{Answer, Message, NodeEvent, Request},
     shared::{RequestPlace, Shared},
 };
 
@@ -72,7 +72,11 @@ fn dispatch(
     let Some((_, slot)) = last else {
         return dropped("source_gone");
     };
-    if !shared.pairs.arrived(slot, &envelope) {
+    let taken = shared.pairs.arrived(slot, &envelope);
+    if taken.reached {
+        shared.services.tell(NodeEvent::Reachable(source));
+    }
+    if !taken.deliver {
         return;
     }
     match envelope.kind {
@@ -108,7 +112,11 @@ fn dispatch(
 fn hear_broker(shared: &Arc<Shared>, broker: Broker, envelope: &Envelope) {
     match envelope.kind {
         EnvelopeKind::Refused => match Refusal::decode(envelope.body.clone()) {
-            Ok(refusal) => shared.pairs.refused(broker, &refusal, Instant::now()),
+            Ok(refusal) => {
+                if let Some(node) = shared.pairs.refused(broker, &refusal, Instant::now()) {
+                    shared.services.tell(NodeEvent::Unreachable(node));
+                }
+            }
             Err(_) => dropped("malformed"),
         },
         // Everything that this node sends has a number and is refused by it.

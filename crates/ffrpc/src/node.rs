@@ -100,6 +100,12 @@ impl Node {
         self.shared.read_replica(|replica| replica.get(id).cloned())
     }
 
+    /// The revision of the directory that this node has heard last: of one run of
+    /// the master, so that it may be lower after another one has begun.
+    pub fn revision(&self) -> u64 {
+        self.shared.revision()
+    }
+
     /// The nodes of a role that are ready.
     pub fn with_role(&self, role: Role) -> Vec<NodeId> {
         self.shared

@@ -15,7 +15,12 @@ use std::{
 
 use dashmap::DashMap;
 use metrics::{Counter, counter};
-use protocol::{Envelope, NodeId, envelope::EnvelopeKind, link::Refused, v1::Refusal};
+use protocol::{
+    Envelope, NodeId,
+    envelope::EnvelopeKind,
+    link::Refused,
+    v1::{Refusal, RefusalReason},
+};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -45,6 +50,18 @@ struct State {
     sender: Option<LinkSender>,
     /// The other node is gone, or this one is another now.
     ended: bool,
+    /// A broker had no link to the other node, and nothing has been acknowledged
+    /// since.
+    stranded: bool,
+}
+
+/// What an envelope that has arrived means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// It is to be delivered: it is the next one, and its node is not gone.
+    pub(crate) deliver: bool,
+    /// The node can be reached again.
+    pub(crate) reached: bool,
 }
 
 /// The links that can be used now.
@@ -115,6 +132,7 @@ impl Pairs {
                 pair: Pair::new(own, other, self.limit),
                 sender: None,
                 ended: false,
+                stranded: false,
             };
             state.reroute(&self.links());
             Arc::new(Slot(Mutex::new(state)))
@@ -176,24 +194,27 @@ impl Pairs {
         Ok(sequence)
     }
 
-    /// Whether the envelope that has arrived from `slot`'s node is to be
-    /// delivered: it is the next one, and its node is not gone.
-    pub(crate) fn arrived(&self, slot: &Slot, envelope: &Envelope) -> bool {
+    /// Takes what an envelope of `slot`'s node says, and says what it means.
+    pub(crate) fn arrived(&self, slot: &Slot, envelope: &Envelope) -> Taken {
+        let mut taken = Taken {
+            deliver: false,
+            reached: false,
+        };
         let mut state = slot.lock();
         if state.ended {
-            return false;
+            return taken;
         }
-        let State { pair, .. } = &mut *state;
-        if envelope.acknowledged > 0
-            && pair.outgoing.acknowledged(envelope.acknowledged)
-            && !pair.outgoing.is_clear()
-        {
-            state.transmit();
+        let State { pair, stranded, .. } = &mut *state;
+        if envelope.acknowledged > 0 && pair.outgoing.acknowledged(envelope.acknowledged) {
+            taken.reached = std::mem::take(stranded);
+            if !pair.outgoing.is_clear() {
+                state.transmit();
+            }
         }
         // Even the refusals of requests are kept until they are acknowledged.
         // Past that a request is not taken: it comes again.
         if envelope.kind == EnvelopeKind::Request && state.pair.outgoing.excess() >= 2 * ANSWERS {
-            return false;
+            return taken;
         }
         let incoming = &mut state.pair.incoming;
         let arrival = incoming.arrived(envelope.sequence, envelope.body.len());
@@ -206,13 +227,11 @@ impl Pairs {
             self.press();
         }
         match arrival {
-            Arrival::Next => true,
-            Arrival::Seen => {
-                self.seen.increment(1);
-                false
-            }
-            Arrival::Early => false,
+            Arrival::Next => taken.deliver = true,
+            Arrival::Seen => self.seen.increment(1),
+            Arrival::Early => {}
         }
+        taken
     }
 
     /// Whether the node keeps so many answers for the other that it takes no
@@ -227,13 +246,23 @@ impl Pairs {
         slot.lock().pair.outgoing.cancel(sequence);
     }
 
-    /// A broker did not forward something.
-    pub(crate) fn refused(&self, broker: Broker, refusal: &Refusal, now: Instant) {
+    /// A broker did not forward something. Gives the node that has turned out to be
+    /// out of reach.
+    pub(crate) fn refused(
+        &self,
+        broker: Broker,
+        refusal: &Refusal,
+        now: Instant,
+    ) -> Option<NodeId> {
         let destination = NodeId::from_u64(refusal.destination);
-        let Some(slot) = self.get(destination) else {
-            return;
-        };
+        let slot = self.get(destination)?;
         let mut state = slot.lock();
+        // Late words are of what has been acknowledged meanwhile.
+        let strands = refusal.reason() == RefusalReason::NoRoute
+            && !state.ended
+            && !state.stranded
+            && !state.pair.outgoing.is_empty();
+        state.stranded |= strands;
         let links = self.links();
         if state.pair.refused(broker, refusal, &links.routes, now) {
             state.follow(&links);
@@ -241,6 +270,7 @@ impl Pairs {
         }
         drop((links, state));
         self.press();
+        strands.then_some(destination)
     }
 
     /// These are the links now; `ended` are those that have ended since the

@@ -46,6 +46,12 @@ pub enum NodeEvent {
     Upserted(Arc<NodeRecord>),
     /// A node is gone; nothing of it follows.
     Removed(NodeId),
+    /// A broker has no link to the node: its process has ended and its lease has
+    /// not, or its links are broken. What is sent to it waits, and is lost if the
+    /// node is gone in the end; who can, holds it back.
+    Unreachable(NodeId),
+    /// It has acknowledged something since.
+    Reachable(NodeId),
     /// It is out of the group and knows nobody any more: its lease has run out,
     /// or it leaves. It joins again by itself, as a new node. A master or a
     /// broker that goes away is no such loss.

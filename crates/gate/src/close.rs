@@ -35,6 +35,7 @@ impl Farewell {
             CloseReason::Draining => CloseCode::Away,
             // It may be otherwise in a moment.
             CloseReason::GateFull
+            | CloseReason::CrowdedOut
             | CloseReason::VerifyUnavailable
             | CloseReason::SceneLost
             | CloseReason::GroupLost => CloseCode::Again,
@@ -67,7 +68,6 @@ mod tests {
         Farewell::of(&End {
             reason,
             text: text.map(str::to_owned),
-            offline: false,
         })
     }
 
@@ -88,11 +88,42 @@ mod tests {
 
     #[test]
     fn every_reason_fits_in_a_websocket_close() {
-        for reason in (0..=18).filter_map(|n| CloseReason::try_from(n).ok()) {
+        for reason in (0..=19).filter_map(|n| CloseReason::try_from(n).ok()) {
             if let Some(told) = farewell(reason, None) {
                 assert!(told.websocket.reason.len() <= 123);
                 assert!(told.websocket.code.is_allowed());
             }
         }
+    }
+
+    /// The page for those who write clients has each reason once, in the order of
+    /// the enum, with the code that goes with it.
+    #[test]
+    fn table_of_the_clients_page_is_the_enum() {
+        let page = include_str!("../../../proto/clients.md");
+        let (_, table) = page.split_once("| reason | code |").unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| `"));
+        let rows: Vec<(&str, &str)> = rows
+            .map(|row| {
+                let mut cells = row.split('|').map(str::trim).skip(1);
+                (
+                    cells.next().unwrap().trim_matches('`'),
+                    cells.next().unwrap(),
+                )
+            })
+            .collect();
+        let reasons = (0..).map_while(|n| CloseReason::try_from(n).ok());
+        let expected: Vec<_> = reasons
+            .map(|reason| {
+                let code = farewell(reason, None).map(|told| u16::from(told.websocket.code));
+                let code = code.map(|code| code.to_string()).unwrap_or_default();
+                (close_reason_name(reason), code)
+            })
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, code)| (*name, &**code))
+            .collect();
+        assert_eq!(rows, expected);
     }
 }

@@ -1,8 +1,9 @@
-//! The task of one connection: it moves frames between the socket, the session
+//! The task of one connection: it moves frames between the socket, the scene
 //! and the mailbox, and keeps the clock. What any of it means is decided in
-//! [`Session`].
+//! [`Session`], and where the session is, in its [`Seat`](crate::seat::Seat).
 
 use std::{
+    ops::Deref,
     pin::Pin,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -10,31 +11,35 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use protocol::{
-    NodeId,
-    client::{CMD_PING, CMD_VERIFY, Frame, HEAD_BYTES, encode_frame},
+    client::{CMD_PING, Frame, HEAD_BYTES, encode_frame},
     v1::CloseReason,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
     arrival::Client,
+    backlog::{Backlog, Bound, Way},
     close::Farewell,
     connections::Place,
-    handle::{Handle, Mail},
+    handle::{Handle, Taken},
     outbound::Batch,
-    pace::{Deadline, Pace, Pause, Plan, Stage},
-    presence::{Entry, Presence},
+    owner::Authority,
+    pace::{Deadline, Due, Pace, Plan, Stage},
+    presence::{NoEntry, Presence},
     session::{Accepted, Effect, End, Event, Session},
     shared::Shared,
     transport::{Incoming, Progress, Transport},
     verification::{self, Verdict},
 };
 
+/// After so many frames of one read, others have their turn.
+const FRAMES_AT_ONCE: usize = 64;
+
 /// One client's connection.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
-    handle: Arc<Handle>,
+    handle: Own,
     client: Client,
     /// Unix time of the connection, in seconds.
     online_time: u64,
@@ -43,25 +48,25 @@ pub(crate) struct Connection {
     batch: Batch,
     pace: Pace,
     verifying: Option<BoxFuture<'static, Verdict>>,
-    verifier: Option<NodeId>,
+    authority: Option<Authority>,
     presence: Option<Presence>,
-    /// A frame that waits for room on the way to its scene.
-    held: Option<Held>,
+    /// Frames for which there is no scene, or no room on the way to it.
+    backlog: Backlog,
+    /// When to stop waiting for a scene.
+    give_up: Option<Instant>,
     timer: Pin<Box<Sleep>>,
-    _place: Place,
+    place: Place,
 }
 
-struct Held {
-    frame: Frame,
-    weight: u32,
-    room: BoxFuture<'static, ()>,
-}
+/// A connection's own handle. A seat may keep the handle for longer: if the task
+/// is torn down, what was lent must not keep the socket open.
+struct Own(Arc<Handle>);
 
 /// What a connection has waited for.
 enum Wake {
     Socket(Progress),
     Verdict(Verdict),
-    /// The held frame may go.
+    /// There is room for the first frame that waits.
     Room,
     Mail,
     Time,
@@ -72,17 +77,20 @@ impl Connection {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         handle: Arc<Handle>,
-        transport: Transport,
+        mut transport: Transport,
         client: Client,
         place: Place,
     ) -> Self {
+        if let Some(socket) = transport.lend() {
+            handle.lend(socket);
+        }
         let limits = &shared.config.limits;
         let online_time = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
         Connection {
             shared: Arc::clone(shared),
-            handle,
+            handle: Own(handle),
             client,
             online_time,
             session: Session::default(),
@@ -90,22 +98,23 @@ impl Connection {
             batch: Batch::default(),
             pace: Pace::new(limits, client.since),
             verifying: None,
-            verifier: None,
+            authority: None,
             presence: None,
-            held: None,
+            backlog: Backlog::default(),
+            give_up: None,
             timer: Box::pin(sleep_until(client.since + limits.verify_timeout)),
-            _place: place,
+            place,
         }
     }
 
     /// Runs until the client is gone.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         let end = loop {
             if let Some(end) = self.step().await {
                 break end;
             }
         };
-        self.finish(end).await;
+        Box::pin(self.finish(end)).await;
     }
 
     /// Looks how things stand, waits for something, and does what follows.
@@ -114,36 +123,58 @@ impl Connection {
         if let Some(reason) = mail.asked {
             return self.on(Event::Ended(reason));
         }
-        let metrics = &self.shared.sessions.metrics;
-        metrics.frames_out.increment(mail.taken.0 as u64);
-        metrics.bytes_out.increment(mail.taken.1 as u64);
-        let plan = self.look_ahead(&mail);
+        self.count(mail.taken);
+        if mail.stirred
+            && let Some(end) = self.look()
+        {
+            return Some(end);
+        }
+        let plan = self.look_ahead();
         match self.wait(&plan).await {
             Wake::Socket(Progress::Incoming(incoming)) => self.hear(incoming),
             Wake::Socket(Progress::Ended(reason)) => self.on(Event::Ended(reason)),
             Wake::Socket(Progress::Written) | Wake::Mail => None,
             Wake::Verdict(verdict) => {
                 self.verifying = None;
-                let outcome = verdict.map(|(scene, accepted)| {
-                    self.verifier = Some(scene);
+                let outcome = verdict.map(|(authority, accepted)| {
+                    self.authority = Some(authority);
                     accepted
                 });
                 self.on(Event::Verified(outcome))
             }
-            Wake::Room => {
-                let Held { frame, weight, .. } = self.held.take()?;
-                self.send(frame, weight)
-            }
+            Wake::Room => self.send(Backlog::let_in),
             Wake::Time => {
-                let Deadline { at, reason } = plan.deadline?;
-                let reason = reason.filter(|_| Instant::now() >= at)?;
-                self.on(Event::Ended(reason))
+                let Deadline { at, due } = plan.deadline?;
+                if Instant::now() < at {
+                    return None;
+                }
+                match due {
+                    Due::Look => None,
+                    Due::GiveUp => self.give_up(),
+                    Due::End(reason) => self.on(Event::Ended(reason)),
+                }
             }
         }
     }
 
+    /// Something has changed on the way to the scene.
+    fn look(&mut self) -> Option<End> {
+        self.give_up = self.presence.as_ref()?.seat().lock().until;
+        self.send(Backlog::go_on)
+    }
+
+    /// No scene has come for the session, unless one has at the last moment.
+    fn give_up(&mut self) -> Option<End> {
+        let seat = self.presence.as_ref()?.seat();
+        let sessions = &self.shared.sessions;
+        // It asks the connection to end, and the next step hears of it.
+        sessions.decide(seat, |life, _| life.give_up());
+        self.give_up = None;
+        None
+    }
+
     /// Whether the socket is to be read, and how long to wait at most.
-    fn look_ahead(&mut self, mail: &Mail) -> Plan {
+    fn look_ahead(&mut self) -> Plan {
         let stage = if self.session.is_silent() {
             Stage::Silent
         } else if self.session.is_active() {
@@ -151,14 +182,9 @@ impl Connection {
         } else {
             Stage::Waiting
         };
-        let blocked = if self.held.is_some() {
-            Some(Pause::SceneWindow)
-        } else if !mail.window_open {
-            Some(Pause::SessionWindow)
-        } else {
-            None
-        };
-        let plan = self.pace.plan(stage, blocked, Instant::now());
+        let blocked = self.backlog.pause();
+        let now = Instant::now();
+        let plan = self.pace.plan(stage, blocked, self.give_up, now);
         if let Some(pause) = plan.stopped {
             self.shared.sessions.metrics.paused(pause);
         }
@@ -173,79 +199,98 @@ impl Connection {
         {
             self.timer.as_mut().reset(at);
         }
-        let timer = plan.deadline.is_some().then_some(&mut self.timer);
-        let room = self.held.as_mut().map(|held| &mut held.room);
-        // The socket comes first: what the others are for is looked at in each
-        // step anyway, or does not happen while the socket is read.
-        tokio::select! {
-            biased;
-            progress = self.transport.progress(plan.reading, &mut self.batch) => {
-                Wake::Socket(progress)
+        loop {
+            let timer = plan.deadline.is_some().then_some(&mut self.timer);
+            let room = self.backlog.room();
+            // The socket comes first: what the others are for is looked at in each
+            // step anyway, or does not happen while the socket is read.
+            let wake = tokio::select! {
+                biased;
+                progress = self.transport.progress(plan.reading, &mut self.batch) => {
+                    Wake::Socket(progress)
+                }
+                verdict = maybe(self.verifying.as_mut()) => Wake::Verdict(verdict),
+                () = maybe(room) => Wake::Room,
+                () = self.handle.woken() => Wake::Mail,
+                () = maybe(timer) => Wake::Time,
+            };
+            if matches!(wake, Wake::Socket(Progress::Written)) {
+                let taken = self.handle.refill(&mut self.batch);
+                self.count(taken);
+                if taken.0 == 0 {
+                    // Nothing has changed that a plan depends on.
+                    continue;
+                }
             }
-            verdict = maybe(self.verifying.as_mut()) => Wake::Verdict(verdict),
-            () = maybe(room) => Wake::Room,
-            () = self.handle.woken() => Wake::Mail,
-            () = maybe(timer) => Wake::Time,
+            return wake;
         }
     }
 
-    fn hear(&mut self, incoming: Incoming) -> Option<End> {
-        self.pace.hear(Instant::now());
-        let Incoming::Frame(frame) = incoming else {
-            return None;
-        };
-        let metrics = &self.shared.sessions.metrics;
-        metrics.frames_in.increment(1);
-        metrics
-            .bytes_in
-            .increment((HEAD_BYTES + frame.body.len()) as u64);
-        self.on(Event::Frame(frame))
+    /// Counts what has left the queue.
+    fn count(&self, (frames, bytes): Taken) {
+        if frames > 0 {
+            let metrics = &self.shared.sessions.metrics;
+            metrics.frames_out.increment(frames as u64);
+            metrics.bytes_out.increment(bytes as u64);
+        }
+    }
+
+    /// Hears what one read has brought, as far as the client may send it now.
+    fn hear(&mut self, mut incoming: Incoming) -> Option<End> {
+        let now = Instant::now();
+        for left in (0..FRAMES_AT_ONCE).rev() {
+            self.pace.hear(now);
+            if let Incoming::Frame(frame) = incoming {
+                let metrics = &self.shared.sessions.metrics;
+                metrics.frames_in.increment(1);
+                let bytes = HEAD_BYTES + frame.body.len();
+                metrics.bytes_in.increment(bytes as u64);
+                if let Some(end) = self.on(Event::Frame(frame)) {
+                    return Some(end);
+                }
+            }
+            if left == 0 || self.backlog.pause().is_some() || !self.pace.has_room(now) {
+                break;
+            }
+            incoming = match self.transport.next_read()? {
+                Ok(frame) => Incoming::Frame(frame),
+                Err(reason) => return self.on(Event::Ended(reason)),
+            };
+        }
+        None
     }
 
     /// Lets the session decide, and does it.
     fn on(&mut self, event: Event) -> Option<End> {
         match self.session.on(event)? {
             Effect::Verify(key) => {
+                if let Err(reason) = self.place.speak() {
+                    return self.on(Event::Ended(reason));
+                }
                 let asking = verification::ask(&self.shared, key, self.online_time, self.client.ip);
                 self.verifying = Some(asking);
                 None
             }
-            Effect::Enter(accepted) => self.enter(accepted),
+            Effect::Enter(accepted) => self.enter(&accepted),
             Effect::Forward(frame) => self.forward(frame),
             Effect::Pong(body) => {
-                self.handle.push(encode_frame(CMD_PING, 0, &body));
+                self.handle.push(encode_frame(CMD_PING, 0, &body), false);
                 None
             }
             Effect::End(end) => Some(end),
         }
     }
 
-    /// Lets the client in: first its answer, then the word to the scene, so
-    /// that nothing of the scene can come before the answer.
-    fn enter(&mut self, accepted: Accepted) -> Option<End> {
-        let scene = match &self.shared.config.enter {
-            Some(name) => self.shared.group.resolve(name),
-            None => self.verifier,
-        };
-        let Some(scene) = scene else {
-            if let Some(withheld) = self.shared.verify_log.turn(Instant::now()) {
-                warn!(withheld, "scene to enter is not in the group");
-            }
-            return self.on(Event::Ended(CloseReason::SceneLost));
-        };
-        if !self.handle.activate() {
-            // Somebody has asked for the end: the next step hears of it.
-            return None;
-        }
-        self.handle
-            .push(encode_frame(CMD_VERIFY, 0, &accepted.reply));
-        let entry = Entry {
-            session_id: accepted.session_id,
-            login: accepted.login,
-            scene,
-            online_time: self.online_time,
-        };
-        match Presence::enter(&self.shared, &self.handle, entry) {
+    /// Lets the client in.
+    fn enter(&mut self, accepted: &Accepted) -> Option<End> {
+        let (authority, online_time) = (self.authority?, self.online_time);
+        match Presence::enter(
+            &self.shared,
+            &self.handle.0,
+            accepted,
+            authority,
+            online_time,
+        ) {
             Ok(presence) => {
                 debug!(
                     session_id = presence.session_id().as_str(), login = %presence.login(),
@@ -254,44 +299,76 @@ impl Connection {
                 self.presence = Some(presence);
                 None
             }
-            Err(reason) => self.on(Event::Ended(reason)),
+            Err(NoEntry::Refused(reason)) => self.on(Event::Ended(reason)),
+            // The next step hears why.
+            Err(NoEntry::Closing) => None,
         }
     }
 
-    /// Sends a frame to the scene, now or when there is room on the way.
+    /// Sends a frame to the scene, now or when it can be.
     fn forward(&mut self, frame: Frame) -> Option<End> {
-        let window = Arc::clone(self.presence.as_ref()?.window());
-        let weight = window.weight(frame.body.len());
-        if window.try_take(weight) {
-            return self.send(frame, weight);
-        }
-        self.held = Some(Held {
-            frame,
-            weight,
-            room: Box::pin(async move { window.take(weight).await }),
-        });
-        None
+        self.send(|backlog, way, bound| backlog.offer(way, bound, frame))
     }
 
-    fn send(&mut self, frame: Frame, weight: u32) -> Option<End> {
-        match self.presence.as_ref()?.send(frame, weight) {
+    fn send(
+        &mut self,
+        send: impl FnOnce(&mut Backlog, Way<'_>, Bound) -> Result<(), CloseReason>,
+    ) -> Option<End> {
+        let way = Way {
+            seat: self.presence.as_ref()?.seat(),
+            group: &*self.shared.group,
+        };
+        match send(&mut self.backlog, way, self.shared.bound()) {
             Ok(()) => None,
             Err(reason) => self.on(Event::Ended(reason)),
         }
     }
 
     /// Ends the connection: for the scene first, then for the client.
-    async fn finish(mut self, end: End) {
+    async fn finish(mut self: Box<Self>, end: End) {
         self.client
             .record(&self.shared, end.reason, self.presence.as_ref());
-        // Withdrawn: a question that is still open, a place in the queue.
-        self.verifying = None;
-        self.held = None;
-        self.handle.shut(end.reason, &mut self.batch);
-        if let Some(presence) = self.presence.take() {
-            presence.leave(end.offline);
+        self.shared.sessions.metrics.unsent(self.backlog.len());
+        let lent = self.handle.shut(end.reason, &mut self.batch).await;
+        self.transport.take_back(lent);
+        self.backlog = Backlog::default();
+        self.presence = None;
+        // Those who are crowded out are many: as many hear of it as there are
+        // hands to tell them.
+        let crowd = end.reason == CloseReason::CrowdedOut;
+        let hand = crowd.then(|| self.shared.refusals.try_acquire());
+        if matches!(hand, Some(Err(_))) {
+            drop(self.transport);
+        } else {
+            self.transport.close(self.batch, Farewell::of(&end)).await;
         }
-        self.transport.close(self.batch, Farewell::of(&end)).await;
+        drop(hand);
+        // The script may let in a client that is not there any more. It keeps its
+        // place until that is known, and then the owner hears that it is not.
+        if let Some(verifying) = self.verifying {
+            tokio::select! {
+                verdict = verifying => if let Ok((_, accepted)) = verdict {
+                    let Shared { sessions, group, .. } = &*self.shared;
+                    sessions.owner.ended(accepted.login, &**group);
+                },
+                () = self.shared.leaving.cancelled() => {}
+            }
+        }
+        drop(self.place);
+    }
+}
+
+impl Deref for Own {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.0
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.abandon(CloseReason::SocketError);
     }
 }
 

@@ -1,14 +1,16 @@
-//! Who may connect, and everybody who has: a bound on all connections
-//! together, and one on those of each address.
+//! Who may connect, and everybody who has: a bound on those who have not said
+//! who they are, one on those who have, and one on those of each address.
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv6Addr},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use protocol::v1::CloseReason;
 
@@ -16,17 +18,32 @@ use crate::handle::Handle;
 
 /// Every open connection, verified or not.
 ///
-/// A connection counts against `sessions_per_gate` from its first byte: it may
-/// become a session, and it costs a socket either way.
+/// A connection counts against `unverified_per_gate` until it has said who it is,
+/// and against `sessions_per_gate` from then on. So those who connect and say
+/// nothing push out each other, and never a session.
 #[derive(Debug)]
 pub(crate) struct Connections {
     handles: DashMap<u64, Arc<Handle>>,
     addresses: DashMap<IpAddr, usize>,
-    limit: usize,
-    limit_of_address: usize,
-    count: AtomicUsize,
+    /// Those who have said nothing, the oldest first. Locked for a few
+    /// instructions, once at the beginning of a connection and once when it has
+    /// said who it is.
+    silent: Mutex<BTreeSet<u64>>,
+    sessions: AtomicUsize,
+    limits: Bounds,
     next: AtomicU64,
     draining: AtomicBool,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Of those who have said who they are.
+    pub(crate) sessions: usize,
+    /// Of those who have not.
+    pub(crate) unverified: usize,
+    /// Of one address.
+    pub(crate) of_address: usize,
 }
 
 /// A connection's place among the others. It is free again when this is
@@ -37,47 +54,58 @@ pub(crate) struct Place {
     number: u64,
     /// The address that it counts for, if it does for any.
     address: Option<IpAddr>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Silent,
+    Session,
+    Neither,
 }
 
 impl Connections {
-    /// So many in all, and so many of each address.
-    pub(crate) fn new(limit: usize, limit_of_address: usize) -> Self {
+    /// None yet, and so many at most.
+    pub(crate) fn new(limits: Bounds) -> Self {
         Connections {
             handles: DashMap::new(),
             addresses: DashMap::new(),
-            limit,
-            limit_of_address: limit_of_address.max(1),
-            count: AtomicUsize::new(0),
+            silent: Mutex::default(),
+            sessions: AtomicUsize::new(0),
+            limits,
             next: AtomicU64::new(0),
             draining: AtomicBool::new(false),
         }
     }
 
-    /// Gives a connection from `ip` a place, or says why it gets none.
+    /// Gives a connection from `ip` a place, or says why it gets none. The one that
+    /// has been silent for the longest may have to go for it.
     pub(crate) fn enter(
         self: &Arc<Self>,
         ip: IpAddr,
         handle: &Arc<Handle>,
     ) -> Result<Place, CloseReason> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            return Err(CloseReason::GateFull);
-        }
         // From here on the place counts, and dropping it takes that back.
         let mut place = Place {
             connections: Arc::clone(self),
             number: self.next.fetch_add(1, Ordering::Relaxed),
             address: None,
+            stage: Stage::Silent,
         };
         if let Some(address) = counted(ip) {
             let mut of_address = self.addresses.entry(address).or_insert(0);
-            if *of_address >= self.limit_of_address {
+            if *of_address >= self.limits.of_address.max(1) {
                 return Err(CloseReason::AddressFull);
             }
             *of_address += 1;
             place.address = Some(address);
         }
         self.handles.insert(place.number, Arc::clone(handle));
+        if let Some(oldest) = self.join_silent(place.number)
+            && let Some(oldest) = self.handles.get(&oldest)
+        {
+            oldest.close_stranger(CloseReason::CrowdedOut);
+        }
         // Either this sees that the gate drains, or the one who said so finds
         // the handle.
         if self.draining.load(Ordering::SeqCst) {
@@ -86,11 +114,12 @@ impl Connections {
         Ok(place)
     }
 
-    /// Sends those away who have not been let in, now and from now on.
-    pub(crate) fn drain(&self) {
+    /// Sends those away who have not been let in, now and from now on, and gives
+    /// the others `notice`.
+    pub(crate) fn drain(&self, notice: &Bytes) {
         self.draining.store(true, Ordering::SeqCst);
         for entry in &self.handles {
-            entry.value().close_stranger(CloseReason::Draining);
+            entry.value().drain(notice);
         }
     }
 
@@ -104,22 +133,72 @@ impl Connections {
     /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.handles.len()
+    }
+
+    /// Whether each of them is about to end.
+    #[cfg(test)]
+    pub(crate) fn are_closing(&self) -> bool {
+        let batch = &mut crate::outbound::Batch::default();
+        self.handles
+            .iter()
+            .all(|entry| entry.value().collect(batch).asked.is_some())
+    }
+
+    /// Adds one to the silent ones, and takes the oldest out if they are too many.
+    fn join_silent(&self, number: u64) -> Option<u64> {
+        let mut silent = self.silent();
+        silent.insert(number);
+        if silent.len() > self.limits.unverified.max(1) {
+            silent.pop_first()
+        } else {
+            None
+        }
+    }
+
+    fn silent(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// The client has said who it is: it counts as a session now, or is told why
+    /// it cannot.
+    pub(crate) fn speak(&mut self) -> Result<(), CloseReason> {
+        let of = &self.connections;
+        let was_silent = of.silent().remove(&self.number);
+        self.stage = Stage::Neither;
+        if !was_silent {
+            return Err(CloseReason::CrowdedOut);
+        }
+        if of.sessions.fetch_add(1, Ordering::Relaxed) >= of.limits.sessions {
+            of.sessions.fetch_sub(1, Ordering::Relaxed);
+            return Err(CloseReason::GateFull);
+        }
+        self.stage = Stage::Session;
+        Ok(())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.handles.remove(&self.number);
+        let of = &self.connections;
+        of.handles.remove(&self.number);
         if let Some(address) = self.address {
-            self.connections
-                .addresses
-                .remove_if_mut(&address, |_, of_address| {
-                    *of_address = of_address.saturating_sub(1);
-                    *of_address == 0
-                });
+            of.addresses.remove_if_mut(&address, |_, of_address| {
+                *of_address = of_address.saturating_sub(1);
+                *of_address == 0
+            });
         }
-        self.connections.count.fetch_sub(1, Ordering::Relaxed);
+        match self.stage {
+            Stage::Silent => {
+                of.silent().remove(&self.number);
+            }
+            Stage::Session => {
+                of.sessions.fetch_sub(1, Ordering::Relaxed);
+            }
+            Stage::Neither => {}
+        }
     }
 }
 
@@ -139,16 +218,22 @@ fn counted(ip: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        outbound::{Batch, Outbound},
-        window::SessionWindow,
-    };
+    use crate::outbound::{Batch, Outbound};
 
     fn handle() -> Arc<Handle> {
-        Arc::new(Handle::new(
-            Outbound::new(1, 1),
-            SessionWindow::new(1, 1_000),
-        ))
+        Arc::new(Handle::new(Outbound::new(9, 900)))
+    }
+
+    fn connections(sessions: usize, unverified: usize, of_address: usize) -> Arc<Connections> {
+        Arc::new(Connections::new(Bounds {
+            sessions,
+            unverified,
+            of_address,
+        }))
+    }
+
+    fn asked(handle: &Handle) -> Option<CloseReason> {
+        handle.collect(&mut Batch::default()).asked
     }
 
     fn enter(connections: &Arc<Connections>, ip: &str) -> Result<Place, CloseReason> {
@@ -156,20 +241,44 @@ mod tests {
     }
 
     #[test]
-    fn gate_is_full_until_somebody_goes() {
-        let connections = Arc::new(Connections::new(2, 10));
-        let first = enter(&connections, "10.0.0.1").unwrap();
-        let _second = enter(&connections, "127.0.0.1").unwrap();
-        let refused = enter(&connections, "10.0.0.2").unwrap_err();
-        assert_eq!(refused, CloseReason::GateFull);
-        drop(first);
-        let _third = enter(&connections, "10.0.0.2").unwrap();
-        assert_eq!(connections.len(), 2);
+    fn gate_is_full_until_a_session_goes() {
+        let connections = connections(2, 10, 10);
+        let mut places: Vec<_> = (0..3)
+            .map(|_| enter(&connections, "127.0.0.1").unwrap())
+            .collect();
+        assert_eq!(places[0].speak(), Ok(()));
+        assert_eq!(places[1].speak(), Ok(()));
+        assert_eq!(places[2].speak(), Err(CloseReason::GateFull));
+        places.remove(0);
+        let mut next = enter(&connections, "127.0.0.1").unwrap();
+        assert_eq!(next.speak(), Ok(()));
+        drop((places, next));
+        assert_eq!(connections.len(), 0);
+        assert_eq!(connections.sessions.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn silent_ones_crowd_out_the_oldest_of_them_and_never_a_session() {
+        let connections = connections(1, 2, 10);
+        let ip = "127.0.0.1".parse().unwrap();
+        let handles: Vec<_> = (0..5).map(|_| handle()).collect();
+        let mut session = connections.enter(ip, &handles[0]).unwrap();
+        session.speak().unwrap();
+        let mut oldest = connections.enter(ip, &handles[1]).unwrap();
+        let second = connections.enter(ip, &handles[2]).unwrap();
+        let _third = connections.enter(ip, &handles[3]).unwrap();
+        let reasons: Vec<_> = handles.iter().map(|handle| asked(handle)).collect();
+        let out = Some(CloseReason::CrowdedOut);
+        assert_eq!(reasons, [None, out, None, None, None]);
+        assert_eq!(oldest.speak(), out.map_or(Ok(()), Err), "it is too late");
+        drop(second);
+        let _fourth = connections.enter(ip, &handles[4]).unwrap();
+        assert_eq!(asked(&handles[3]), None, "there is a place again");
     }
 
     #[test]
     fn address_is_full_and_its_neighbours_are_not() {
-        let connections = Arc::new(Connections::new(100, 1));
+        let connections = connections(100, 100, 1);
         let first = enter(&connections, "10.0.0.1").unwrap();
         let refused = enter(&connections, "::ffff:10.0.0.1").unwrap_err();
         assert_eq!(refused, CloseReason::AddressFull);
@@ -181,7 +290,7 @@ mod tests {
 
     #[test]
     fn network_of_ipv6_counts_as_one_address() {
-        let connections = Arc::new(Connections::new(100, 1));
+        let connections = connections(100, 100, 1);
         let _first = enter(&connections, "2001:db8::1").unwrap();
         assert!(enter(&connections, "2001:db8::2").is_err());
         let _other = enter(&connections, "2001:db8:0:1::1").unwrap();
@@ -189,7 +298,7 @@ mod tests {
 
     #[test]
     fn loopback_is_not_counted() {
-        let connections = Arc::new(Connections::new(100, 1));
+        let connections = connections(100, 100, 1);
         let _places: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
             .map(|ip| enter(&connections, ip).unwrap())
             .into();
@@ -198,15 +307,14 @@ mod tests {
 
     #[test]
     fn drain_sends_away_who_is_not_in_and_who_comes_later() {
-        let connections = Arc::new(Connections::new(100, 1));
+        let connections = connections(100, 100, 1);
         let (before, active, after) = (handle(), handle(), handle());
-        active.activate();
+        active.activate("hello".into());
         let ip = "127.0.0.1".parse().unwrap();
         let _before = connections.enter(ip, &before).unwrap();
         let _active = connections.enter(ip, &active).unwrap();
-        connections.drain();
+        connections.drain(&"draining".into());
         let _after = connections.enter(ip, &after).unwrap();
-        let asked = |handle: &Handle| handle.collect(&mut Batch::default()).asked;
         assert_eq!(asked(&before), Some(CloseReason::Draining));
         assert_eq!(asked(&active), None);
         assert_eq!(asked(&after), Some(CloseReason::Draining));

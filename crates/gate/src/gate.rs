@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use protocol::v1::CloseReason;
+use protocol::{
+    client::{CMD_VERIFY, FLAG_NOTICE, encode_frame},
+    v1::CloseReason,
+};
 use tokio::{
     net::TcpListener,
     time::{MissedTickBehavior, interval, timeout},
@@ -14,7 +17,8 @@ use crate::{
     close::FAREWELL_TIME,
     group::Group,
     listener::Acceptor,
-    shared::{GateConfig, Sessions, Shared},
+    sessions::Sessions,
+    shared::{GateConfig, Shared},
     transport::Kind,
 };
 
@@ -22,6 +26,8 @@ use crate::{
 const LOAD_PACE: Duration = Duration::from_millis(500);
 /// What the closing of connections may take beyond the farewell of each.
 const CLOSING_TIME: Duration = Duration::from_millis(300);
+/// What clients are told when the gate begins to drain.
+const NOTICE: &str = "draining";
 /// How long the leaving of the group may take.
 const LEAVE_TIME: Duration = Duration::from_millis(500);
 
@@ -47,7 +53,7 @@ pub struct Drained {
 
 /// A running gate.
 pub struct Gate {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     tcp: Option<SocketAddr>,
     websocket: Option<SocketAddr>,
     /// Everything that the gate has spawned.
@@ -63,6 +69,7 @@ impl Gate {
         group: Arc<dyn Group>,
         sessions: Arc<Sessions>,
     ) -> Gate {
+        sessions.join(&group);
         let mut gate = Gate {
             shared: Arc::new(Shared::new(config, group, sessions)),
             tcp: None,
@@ -74,6 +81,13 @@ impl Gate {
         gate.websocket = gate.listen(listeners.websocket, Kind::WebSocket);
         let report = report_load(Arc::clone(&gate.shared), gate.stop.clone());
         gate.tasks.spawn(report);
+        let shared = Arc::clone(&gate.shared);
+        gate.tasks.spawn(async move {
+            let Sessions {
+                flusher, metrics, ..
+            } = &*shared.sessions;
+            flusher.run(metrics, shared.leaving.clone()).await;
+        });
         gate
     }
 
@@ -114,14 +128,21 @@ impl Gate {
         self.websocket
     }
 
-    /// Takes nobody in any more, lets those who are there go on for `grace` or
-    /// until `forced`, closes who is left with `draining`, and leaves the
-    /// group. That takes less than two seconds after the grace period.
+    /// Waits until an operator asks for a drain, with `node.drain`.
+    pub async fn drain_requested(&self) {
+        self.shared.sessions.drain.cancelled().await;
+    }
+
+    /// Takes nobody in any more, gives those who are there the notice `draining`
+    /// and lets them go on for `grace` or until `forced`, closes who is left with
+    /// `draining`, and leaves the group. That takes less than two seconds after
+    /// the grace period.
     pub async fn drain(self, grace: Duration, forced: impl Future<Output = ()>) -> Drained {
         let shared = &self.shared;
         self.stop.cancel();
         shared.group.set_draining();
-        shared.connections.drain();
+        let notice = encode_frame(CMD_VERIFY, FLAG_NOTICE, NOTICE.as_bytes());
+        shared.connections.drain(&notice);
         let before = self.sessions();
         info!(sessions = before, "gate drains");
         tokio::select! {
@@ -130,10 +151,13 @@ impl Gate {
         }
         let closed = self.sessions();
         shared.connections.close_all(CloseReason::Draining);
+        shared.leaving.cancel();
         self.tasks.close();
+        // Scenes end what is left by themselves, once the gate has left.
+        let gone = async { tokio::join!(self.tasks.wait(), shared.sessions.table.vacant()) };
         let closing = FAREWELL_TIME + CLOSING_TIME;
-        let clean = timeout(closing, self.tasks.wait()).await.is_ok();
-        let _ = timeout(LEAVE_TIME, shared.group.leave()).await;
+        let clean = timeout(closing, gone).await.is_ok() || self.tasks.is_empty();
+        let _ = timeout(LEAVE_TIME, shared.group.leave_group()).await;
         let left = before.saturating_sub(closed);
         info!(left, closed, clean, "gate drained");
         Drained {
@@ -153,6 +177,7 @@ impl Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.shared.leaving.cancel();
         self.shared.connections.close_all(CloseReason::Draining);
     }
 }

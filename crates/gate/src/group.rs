@@ -1,22 +1,15 @@
-//! The group as the gate's connections see it.
+//! The group as the gate sees it.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use protocol::{CallError, NodeId, NodeName, v1};
+use protocol::{CallError, NodeId, v1};
 
 /// What a gate asks of its group. The node runtime stands behind it; tests put
-/// a scene of their own there.
+/// scenes of their own there. But for those that answer by a future, each is
+/// called under locks: it queues what it is given, and returns.
 pub(crate) trait Group: Send + Sync + 'static {
-    /// The node of that name, if it takes or finishes work.
-    fn resolve(&self, name: &NodeName) -> Option<NodeId>;
-
-    /// Whether the node has not gone.
-    fn has(&self, node: NodeId) -> bool;
-
-    /// Whether this gate is in the group.
-    fn is_joined(&self) -> bool;
-
-    /// Asks a scene to verify a client. Dropped, the call is cancelled.
+    /// Asks a scene to verify a client. Ends in a bounded time; dropped, the call
+    /// is cancelled.
     fn verify(
         &self,
         scene: NodeId,
@@ -32,7 +25,19 @@ pub(crate) trait Group: Send + Sync + 'static {
     /// Tells a scene that a client is gone.
     fn offline(&self, scene: NodeId, offline: &v1::Offline) -> Result<(), CallError>;
 
-    /// Tells the directory how many sessions there are.
+    /// Tells a scene that a session goes to another one.
+    fn leave(&self, scene: NodeId, leave: &v1::LeaveMarker) -> Result<(), CallError>;
+
+    /// Tells a scene that a session does not go to another one.
+    fn stay(&self, scene: NodeId, stay: &v1::Stay) -> Result<(), CallError>;
+
+    /// Tells the owner of the sessions who is connected.
+    fn owner_report(&self, owner: NodeId, logins: &v1::Logins) -> Result<(), CallError>;
+
+    /// Tells the owner of the sessions whose login is over.
+    fn owner_ended(&self, owner: NodeId, ended: &v1::Ended) -> Result<(), CallError>;
+
+    /// Tells the directory how many sessions are here, some time soon.
     fn set_load(&self, sessions: u64);
 
     /// Waits until the gate is in the group.
@@ -42,5 +47,5 @@ pub(crate) trait Group: Send + Sync + 'static {
     fn set_draining(&self);
 
     /// Leaves the group.
-    fn leave(&self) -> BoxFuture<'static, ()>;
+    fn leave_group(&self) -> BoxFuture<'static, ()>;
 }

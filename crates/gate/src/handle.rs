@@ -1,32 +1,53 @@
-//! What the rest of the gate holds of a connection: its send queue, its
-//! window, and the wish that it ends.
+//! What the rest of the gate holds of a connection: its send queue, the right
+//! to write to its socket, the word that something has changed, and the wish
+//! that it ends.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use protocol::v1::CloseReason;
-use tokio::sync::Notify;
+use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
 
 use crate::{
-    outbound::{Batch, Outbound},
-    window::{Freed, SessionWindow},
+    direct::{Direct, write_now},
+    outbound::{Batch, Outbound, Pushing},
 };
 
 /// A connection, as others reach it. Its own task is woken when there is
 /// something for it, and collects it.
+///
+/// Frames are written by one at a time: by the connection's task, or, if the
+/// socket was lent to the handle and takes them at once, by whoever delivers.
 #[derive(Debug)]
-pub(crate) struct Handle {
+pub(crate) struct Handle<S = OwnedWriteHalf> {
     /// A lock a connection, held for a few instructions: by whoever delivers
     /// to it, and by its own task. It guards no I/O and no `await`.
-    mailbox: Mutex<Mailbox>,
+    mailbox: Mutex<Mailbox<S>>,
     wake: Notify,
 }
 
 #[derive(Debug)]
-struct Mailbox {
+struct Mailbox<S> {
     outbound: Outbound,
-    window: SessionWindow,
     stage: Stage,
+    /// Who holds the session has changed, or room has been made.
+    stirred: bool,
+    /// It is on a list of those that are to be flushed.
+    listed: bool,
+    writer: Writer,
+    /// What deliverers write to, unless one of them has it in hand or the task
+    /// alone writes.
+    socket: Option<S>,
+    /// What a deliverer has not been able to write; the task's to finish.
+    rest: Option<Box<Batch>>,
+}
+
+/// Who has frames in hand that have left the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    Nobody,
+    Task,
+    Deliverer,
 }
 
 #[derive(Debug)]
@@ -43,10 +64,21 @@ enum Stage {
 pub(crate) enum Pushed {
     /// It will be written.
     Queued,
+    /// It will be written, in place of an older one.
+    Replaced,
     /// The client reads too slowly: it will be closed.
     Overflowed,
-    /// The connection is about to end.
+    /// The connection is about to end, or has yet to begin.
     Closing,
+}
+
+/// What has to be done for a frame that was queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Whoever writes takes it, or has been told to.
+    Nothing,
+    /// Nobody knows of it yet.
+    Telling,
 }
 
 /// What a connection's task finds when it looks.
@@ -54,76 +86,142 @@ pub(crate) enum Pushed {
 pub(crate) struct Mail {
     /// Why it is to end, if it is.
     pub(crate) asked: Option<CloseReason>,
-    /// Whether another frame may be sent to the scene.
-    pub(crate) window_open: bool,
+    /// Whether something has changed on the way to the scene.
+    pub(crate) stirred: bool,
     /// Frames and bytes that have just been put into the batch.
-    pub(crate) taken: (usize, usize),
+    pub(crate) taken: Taken,
 }
 
-impl Handle {
+/// Frames and bytes that have left a queue.
+pub(crate) type Taken = (usize, usize);
+
+/// What a flush came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing is left for the one who flushes.
+    Done,
+    /// More waits than one batch takes.
+    More,
+}
+
+impl<S: Direct> Handle<S> {
     /// Of a connection that has just been made.
-    pub(crate) fn new(outbound: Outbound, window: SessionWindow) -> Self {
+    pub(crate) fn new(outbound: Outbound) -> Self {
         Handle {
             mailbox: Mutex::new(Mailbox {
                 outbound,
-                window,
                 stage: Stage::Strange,
+                stirred: false,
+                listed: false,
+                writer: Writer::Nobody,
+                socket: None,
+                rest: None,
             }),
             wake: Notify::new(),
         }
     }
 
-    /// Queues an encoded frame for the client.
-    pub(crate) fn push(&self, frame: Bytes) -> Pushed {
+    /// Of a connection that has been let in without an answer.
+    #[cfg(test)]
+    pub(crate) fn active(outbound: Outbound) -> Self {
+        let handle = Handle::new(outbound);
+        handle.lock().stage = Stage::Active;
+        handle
+    }
+
+    /// For the connection's own task: lets those who deliver write to this.
+    pub(crate) fn lend(&self, socket: S) {
+        self.lock().socket = Some(socket);
+    }
+
+    /// Queues an encoded frame for the client, which its task writes. One that only
+    /// counts until there is a newer one of its `cmd` is pushed as the `latest`.
+    pub(crate) fn push(&self, frame: Bytes, latest: bool) -> Pushed {
         let mut mailbox = self.lock();
-        if let Stage::Closing(_) = mailbox.stage {
+        if !matches!(mailbox.stage, Stage::Active) {
             return Pushed::Closing;
         }
-        match mailbox.outbound.push(frame) {
-            // Its task takes all that waits: one wake is enough for it.
-            Ok(false) => Pushed::Queued,
-            Ok(true) => {
-                drop(mailbox);
-                self.wake.notify_one();
-                Pushed::Queued
-            }
-            Err(_) => {
-                mailbox.outbound.clear();
-                mailbox.stage = Stage::Closing(CloseReason::SlowConsumer);
-                drop(mailbox);
-                self.wake.notify_one();
-                Pushed::Overflowed
-            }
-        }
-    }
-
-    /// The scene has finished some frames. Returns what they weighed, and
-    /// whether they were the last of a connection that ends.
-    pub(crate) fn finish(&self, frames: u32) -> (usize, bool) {
-        let mut mailbox = self.lock();
-        let Freed { weight, opened } = mailbox.window.finish(frames);
-        let closing = matches!(mailbox.stage, Stage::Closing(_));
-        let last = closing && mailbox.window.is_empty();
+        let (pushed, due) = mailbox.push(frame, latest);
         drop(mailbox);
-        if opened {
+        if due == Due::Telling {
             self.wake.notify_one();
         }
-        (weight, last)
+        pushed
     }
 
-    /// Whether frames are on their way to the scene.
-    pub(crate) fn has_unfinished(&self) -> bool {
-        !self.lock().window.is_empty()
+    /// As [`push`](Self::push), by one who flushes afterwards all that it has put
+    /// on its `list`.
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        frame: Bytes,
+        latest: bool,
+        list: &mut Vec<Arc<Self>>,
+    ) -> Pushed {
+        let mut mailbox = self.lock();
+        if !matches!(mailbox.stage, Stage::Active) {
+            return Pushed::Closing;
+        }
+        let (pushed, due) = mailbox.push(frame, latest);
+        if due == Due::Nothing {
+            return pushed;
+        }
+        let direct = mailbox.socket.is_some() && pushed != Pushed::Overflowed;
+        let listed = direct && std::mem::replace(&mut mailbox.listed, true);
+        drop(mailbox);
+        if !direct {
+            self.wake.notify_one();
+        } else if !listed {
+            list.push(Arc::clone(self));
+        }
+        pushed
     }
 
-    /// A frame of this weight is on its way to the scene.
-    pub(crate) fn send(&self, weight: u32) {
-        self.lock().window.send(weight);
+    /// Writes what waits as far as the socket takes it at once, and leaves the
+    /// rest to the task. Says what has left the queue; `batch` is empty before
+    /// and after.
+    pub(crate) fn flush(&self, batch: &mut Batch) -> (Taken, Flushed) {
+        let mut mailbox = self.lock();
+        mailbox.listed = false;
+        let active = matches!(mailbox.stage, Stage::Active);
+        if !active || mailbox.writer != Writer::Nobody || mailbox.outbound.is_empty() {
+            // Whoever has the socket, or ends the connection, takes it all.
+            return ((0, 0), Flushed::Done);
+        }
+        let Some(mut socket) = mailbox.socket.take() else {
+            return ((0, 0), Flushed::Done);
+        };
+        let taken = mailbox.outbound.refill(batch);
+        mailbox.writer = Writer::Deliverer;
+        drop(mailbox);
+
+        // An error is left to the task, too, which gets it in its turn.
+        let _ = write_now(&mut socket, batch);
+
+        let mut mailbox = self.lock();
+        mailbox.socket = Some(socket);
+        let written = batch.is_written();
+        if written {
+            mailbox.outbound.settle(batch);
+            mailbox.writer = Writer::Nobody;
+        } else {
+            mailbox.rest = Some(Box::new(std::mem::take(batch)));
+            mailbox.writer = Writer::Task;
+        }
+        let active = matches!(mailbox.stage, Stage::Active);
+        let more = written && active && !mailbox.outbound.is_empty();
+        mailbox.listed |= more;
+        drop(mailbox);
+        if !written || !active {
+            self.wake.notify_one();
+        }
+        let flushed = if more { Flushed::More } else { Flushed::Done };
+        (taken, flushed)
     }
 
-    /// The latest frame was not sent after all. Returns what it weighs.
-    pub(crate) fn take_back(&self) -> usize {
-        self.lock().window.take_back()
+    /// Says that something has changed on the way to the scene.
+    pub(crate) fn stir(&self) {
+        self.lock().stirred = true;
+        self.wake.notify_one();
     }
 
     /// Asks the connection to end.
@@ -139,19 +237,45 @@ impl Handle {
     /// As [`close`](Self::close), of a client that has not been let in yet.
     pub(crate) fn close_stranger(&self, reason: CloseReason) {
         let mut mailbox = self.lock();
-        if matches!(mailbox.stage, Stage::Strange) {
+        let strange = matches!(mailbox.stage, Stage::Strange);
+        if strange {
             mailbox.stage = Stage::Closing(reason);
             drop(mailbox);
             self.wake.notify_one();
         }
     }
 
-    /// The client is let in, unless somebody has asked for the end by now.
-    pub(crate) fn activate(&self) -> bool {
+    /// As [`close`](Self::close), of a connection whose task is no more: nobody
+    /// is to keep its socket open.
+    pub(crate) fn abandon(&self, reason: CloseReason) {
+        self.close(reason);
+        let socket = self.lock().socket.take();
+        drop(socket);
+    }
+
+    /// The gate is going: a client that has been let in is given `notice`, the
+    /// others are sent away.
+    pub(crate) fn drain(&self, notice: &Bytes) {
+        let mut mailbox = self.lock();
+        match mailbox.stage {
+            Stage::Strange => mailbox.stage = Stage::Closing(CloseReason::Draining),
+            Stage::Active => {
+                let _ = mailbox.push(notice.clone(), false);
+            }
+            Stage::Closing(_) => return,
+        }
+        drop(mailbox);
+        self.wake.notify_one();
+    }
+
+    /// The client is let in and given this `answer`, unless somebody has asked for
+    /// the end by now.
+    pub(crate) fn activate(&self, answer: Bytes) -> bool {
         let mut mailbox = self.lock();
         let strange = matches!(mailbox.stage, Stage::Strange);
         if strange {
             mailbox.stage = Stage::Active;
+            let _ = mailbox.push(answer, false);
         }
         strange
     }
@@ -161,23 +285,42 @@ impl Handle {
     pub(crate) fn collect(&self, batch: &mut Batch) -> Mail {
         let mut mailbox = self.lock();
         Mail {
-            taken: mailbox.outbound.refill(batch),
+            taken: mailbox.refill(batch),
             asked: match mailbox.stage {
                 Stage::Closing(reason) => Some(reason),
                 Stage::Strange | Stage::Active => None,
             },
-            window_open: !mailbox.window.is_full(),
+            stirred: std::mem::take(&mut mailbox.stirred),
         }
     }
 
+    /// For the connection's own task, when it has written: the next batch, if
+    /// there is one.
+    pub(crate) fn refill(&self, batch: &mut Batch) -> Taken {
+        self.lock().refill(batch)
+    }
+
     /// For the connection's own task: takes no more, and puts all that was
-    /// queued before the end into the last batch.
-    pub(crate) fn shut(&self, reason: CloseReason, batch: &mut Batch) {
-        let mut mailbox = self.lock();
-        if !matches!(mailbox.stage, Stage::Closing(_)) {
-            mailbox.stage = Stage::Closing(reason);
+    /// queued before the end into the last batch. Gives back what was lent.
+    pub(crate) async fn shut(&self, reason: CloseReason, batch: &mut Batch) -> Option<S> {
+        loop {
+            {
+                let mut mailbox = self.lock();
+                if !matches!(mailbox.stage, Stage::Closing(_)) {
+                    mailbox.stage = Stage::Closing(reason);
+                }
+                if mailbox.writer != Writer::Deliverer {
+                    if let Some(rest) = mailbox.rest.take() {
+                        *batch = *rest;
+                    }
+                    mailbox.writer = Writer::Task;
+                    mailbox.outbound.take_all(batch);
+                    return mailbox.socket.take();
+                }
+            }
+            // It is in the middle of a write, and says when that is over.
+            self.woken().await;
         }
-        mailbox.outbound.take_all(batch);
     }
 
     /// For the connection's own task: waits until there may be something new.
@@ -185,9 +328,44 @@ impl Handle {
         self.wake.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mailbox> {
+    fn lock(&self) -> MutexGuard<'_, Mailbox<S>> {
         // Nothing under the lock can panic half-way through a change.
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Mailbox<S> {
+    /// Queues a frame, and says whether somebody has to be told.
+    fn push(&mut self, frame: Bytes, latest: bool) -> (Pushed, Due) {
+        match self.outbound.push(frame, latest) {
+            // Who takes the first takes all that waits.
+            Ok(Pushing::Behind) => (Pushed::Queued, Due::Nothing),
+            Ok(Pushing::Replaced) => (Pushed::Replaced, Due::Nothing),
+            // Who writes looks again afterwards.
+            Ok(Pushing::First) if self.writer != Writer::Nobody => (Pushed::Queued, Due::Nothing),
+            Ok(Pushing::First) => (Pushed::Queued, Due::Telling),
+            Err(_) => {
+                self.outbound.clear();
+                self.stage = Stage::Closing(CloseReason::SlowConsumer);
+                (Pushed::Overflowed, Due::Telling)
+            }
+        }
+    }
+
+    /// The task's next batch, unless a deliverer is at it.
+    fn refill(&mut self, batch: &mut Batch) -> Taken {
+        if self.writer == Writer::Deliverer {
+            return (0, 0);
+        }
+        if let Some(rest) = self.rest.take() {
+            *batch = *rest;
+        }
+        let taken = self.outbound.refill(batch);
+        self.writer = match batch.is_written() {
+            true => Writer::Nobody,
+            false => Writer::Task,
+        };
+        taken
     }
 }
 
@@ -196,15 +374,19 @@ mod tests {
     use super::*;
 
     fn handle(frames: usize) -> Handle {
-        Handle::new(Outbound::new(frames, 1_000), SessionWindow::new(1, 1_000))
+        Handle::active(Outbound::new(frames, 1_000))
+    }
+
+    fn stranger() -> Handle {
+        Handle::new(Outbound::new(9, 1_000))
     }
 
     #[test]
     fn queue_that_overflows_closes_the_connection_as_a_slow_consumer() {
         let handle = handle(1);
-        assert_eq!(handle.push("a".into()), Pushed::Queued);
-        assert_eq!(handle.push("b".into()), Pushed::Overflowed);
-        assert_eq!(handle.push("c".into()), Pushed::Closing);
+        assert_eq!(handle.push("a".into(), false), Pushed::Queued);
+        assert_eq!(handle.push("b".into(), false), Pushed::Overflowed);
+        assert_eq!(handle.push("c".into(), false), Pushed::Closing);
         let mut batch = Batch::default();
         assert_eq!(
             handle.collect(&mut batch).asked,
@@ -215,54 +397,60 @@ mod tests {
 
     #[test]
     fn first_reason_to_close_is_the_one_that_counts() {
-        let handle = handle(1);
+        let handle = stranger();
         handle.close(CloseReason::Replaced);
         handle.close(CloseReason::Draining);
         let mail = handle.collect(&mut Batch::default());
         assert_eq!(mail.asked, Some(CloseReason::Replaced));
-        assert!(!handle.activate());
+        assert!(!handle.activate("hello".into()));
     }
 
     #[test]
     fn only_strangers_are_closed_as_strangers() {
-        let handle = handle(1);
-        assert!(handle.activate());
+        let handle = stranger();
+        assert!(handle.activate("hello".into()));
         handle.close_stranger(CloseReason::Draining);
         assert_eq!(handle.collect(&mut Batch::default()).asked, None);
     }
 
     #[test]
-    fn what_was_queued_before_the_end_is_in_the_last_batch() {
-        let handle = handle(10);
-        handle.push("last words".into());
-        handle.close(CloseReason::ClosedByScene);
-        assert_eq!(handle.push("too late".into()), Pushed::Closing);
+    fn drain_is_announced_to_those_who_are_in_behind_their_answer() {
+        let (stranger, active) = (stranger(), stranger());
+        assert_eq!(active.push("too early".into(), false), Pushed::Closing);
+        active.activate("hello".into());
+        for handle in [&stranger, &active] {
+            handle.drain(&"draining".into());
+        }
         let mut batch = Batch::default();
-        handle.shut(CloseReason::ClosedByScene, &mut batch);
+        let asked = stranger.collect(&mut batch).asked;
+        assert_eq!(asked, Some(CloseReason::Draining));
+        assert_eq!(active.collect(&mut batch).asked, None);
+        assert_eq!(batch.pop().unwrap(), "hello");
+        assert_eq!(batch.pop().unwrap(), "draining");
+    }
+
+    #[tokio::test]
+    async fn what_was_queued_before_the_end_is_in_the_last_batch() {
+        let handle = handle(10);
+        handle.push("last words".into(), false);
+        handle.close(CloseReason::ClosedByScene);
+        assert_eq!(handle.push("too late".into(), false), Pushed::Closing);
+        let mut batch = Batch::default();
+        handle.shut(CloseReason::ClosedByScene, &mut batch).await;
         assert_eq!(batch.pop().unwrap(), "last words");
         assert!(!batch.has_frames());
     }
 
-    #[test]
-    fn last_finished_frame_of_a_connection_that_ends_is_known_as_such() {
-        let handle = handle(1);
-        handle.send(70);
-        assert_eq!(handle.finish(1), (70, false));
-        handle.send(71);
-        handle.send(72);
-        handle.close(CloseReason::ClientClosed);
-        assert_eq!(handle.finish(1), (71, false));
-        assert_eq!(handle.finish(1), (72, true));
-    }
-
     #[tokio::test]
-    async fn task_is_woken_by_the_first_frame_and_by_an_opened_window() {
+    async fn task_is_woken_by_the_first_frame_and_by_a_change() {
         let handle = handle(10);
-        handle.push("a".into());
-        handle.push("b".into());
+        handle.push("a".into(), false);
+        handle.push("b".into(), false);
         handle.woken().await;
-        handle.send(1);
-        handle.finish(1);
+        handle.stir();
         handle.woken().await;
+        let mail = handle.collect(&mut Batch::default());
+        assert!(mail.stirred);
+        assert!(!handle.collect(&mut Batch::default()).stirred);
     }
 }

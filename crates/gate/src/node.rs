@@ -8,11 +8,11 @@ use ffrpc::{Credentials, Message, Node, NodeConfig, NodeEvent, Services, Uplink}
 use futures_util::future::BoxFuture;
 use prost::Message as _;
 use protocol::{
-    CallError, NodeId, NodeName, method,
+    CallError, NodeId, method,
     v1::{self, NodeState, Role},
 };
 
-use crate::{Gate, GateConfig, Listeners, group::Group, orders, shared::Sessions};
+use crate::{Gate, GateConfig, Listeners, group::Group, orders, requests, sessions::Sessions};
 
 impl Gate {
     /// Starts a gate that joins its group through `uplink`. It takes clients
@@ -26,7 +26,7 @@ impl Gate {
         build: String,
     ) -> Gate {
         let Credentials { secret, encryption } = credentials.into();
-        let sessions = Arc::new(Sessions::new(&config.limits));
+        let sessions = Arc::new(Sessions::new(&config));
         let node = NodeConfig {
             name: config.name.clone(),
             role: Role::Gate,
@@ -50,31 +50,34 @@ fn services(sessions: &Arc<Sessions>) -> Services {
         let sessions = Arc::clone(sessions);
         move |message: Message| order(&sessions, message.source, message.body)
     };
-    let of_events = Arc::clone(sessions);
+    let of = || Arc::clone(sessions);
+    let (of_replace, of_drain, of_events) = (of(), of(), of());
     Services::new()
         .message(method::GATE_DELIVER, order(orders::deliver))
+        .message(method::GATE_CHANNEL, order(orders::channel))
+        .message(method::GATE_CHANGE, order(orders::change))
         .message(method::GATE_CLOSE, order(orders::close))
+        .message(method::SESSION_LEFT, order(orders::left))
         .message(method::SESSION_FINISHED, order(orders::finished))
+        .serve(method::GATE_REPLACE, move |request| {
+            requests::replace(&of_replace, request.source, &request.body)
+        })
+        .serve(method::NODE_DRAIN, move |_| requests::drain(&of_drain))
         .events(move |event| match event {
-            NodeEvent::Removed(node) => of_events.table.close_scene(node),
-            NodeEvent::Lost => of_events.table.close_group(),
-            NodeEvent::Joined(_) | NodeEvent::Upserted(_) => {}
+            NodeEvent::Upserted(node) => match node.role {
+                // They hold no sessions, and come and go.
+                Role::Gate | Role::Slave | Role::Master => {}
+                _ => of_events.node_changed(node.id, &node.name, node.is_ready()),
+            },
+            NodeEvent::Removed(node) => of_events.node_gone(node),
+            NodeEvent::Lost => of_events.group_lost(),
+            NodeEvent::Unreachable(node) => of_events.reach(node, false),
+            NodeEvent::Reachable(node) => of_events.reach(node, true),
+            NodeEvent::Joined(_) => {}
         })
 }
 
 impl Group for Node {
-    fn resolve(&self, name: &NodeName) -> Option<NodeId> {
-        Node::resolve(self, name)
-    }
-
-    fn has(&self, node: NodeId) -> bool {
-        self.record(node).is_some()
-    }
-
-    fn is_joined(&self) -> bool {
-        self.id().is_some()
-    }
-
     fn verify(
         &self,
         scene: NodeId,
@@ -97,6 +100,22 @@ impl Group for Node {
         self.control_message(scene, method::SESSION_OFFLINE, offline)
     }
 
+    fn leave(&self, scene: NodeId, leave: &v1::LeaveMarker) -> Result<(), CallError> {
+        self.control_message(scene, method::SESSION_LEAVE, leave)
+    }
+
+    fn stay(&self, scene: NodeId, stay: &v1::Stay) -> Result<(), CallError> {
+        self.control_message(scene, method::SESSION_STAY, stay)
+    }
+
+    fn owner_report(&self, owner: NodeId, logins: &v1::Logins) -> Result<(), CallError> {
+        self.control_message(owner, method::OWNER_REPORT, logins)
+    }
+
+    fn owner_ended(&self, owner: NodeId, ended: &v1::Ended) -> Result<(), CallError> {
+        self.control_message(owner, method::OWNER_ENDED, ended)
+    }
+
     fn set_load(&self, sessions: u64) {
         Node::set_load(self, sessions);
     }
@@ -110,7 +129,7 @@ impl Group for Node {
         self.set_state(NodeState::Draining);
     }
 
-    fn leave(&self) -> BoxFuture<'static, ()> {
+    fn leave_group(&self) -> BoxFuture<'static, ()> {
         let node = self.clone();
         Box::pin(async move { node.leave().await })
     }

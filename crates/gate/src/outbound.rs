@@ -5,6 +5,8 @@ use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::{Buf, Bytes};
 
+use crate::latest::Latest;
+
 /// As much is taken for one write, and then waits for the socket.
 const BATCH_BYTES: usize = 64 * 1024;
 const BATCH_FRAMES: usize = 64;
@@ -16,6 +18,7 @@ pub(crate) struct Outbound {
     limit_frames: usize,
     limit_bytes: usize,
     waiting: VecDeque<Bytes>,
+    latest: Latest,
     /// Waiting and being written.
     frames: usize,
     bytes: usize,
@@ -35,6 +38,17 @@ pub(crate) struct Batch {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
+/// Where a frame was put.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushing {
+    /// Nothing waited.
+    First,
+    /// Behind those that wait.
+    Behind,
+    /// In the place of an older one.
+    Replaced,
+}
+
 impl Outbound {
     /// For so many frames and bytes.
     pub(crate) fn new(limit_frames: usize, limit_bytes: usize) -> Self {
@@ -42,23 +56,42 @@ impl Outbound {
             limit_frames,
             limit_bytes,
             waiting: VecDeque::new(),
+            latest: Latest::default(),
             frames: 0,
             bytes: 0,
         }
     }
 
-    /// Puts a frame behind those that wait, and says whether it is the first.
-    /// An empty queue takes any frame: one message that is larger than the
-    /// bound is the script's choice and not the client's fault.
-    pub(crate) fn push(&mut self, frame: Bytes) -> Result<bool, Full> {
+    /// Puts a frame behind those that wait, or, as the `latest` of its `cmd`, in
+    /// the place of the one that was the latest. An empty queue takes any frame:
+    /// one message that is larger than the bound is the script's choice and not
+    /// the client's fault.
+    pub(crate) fn push(&mut self, frame: Bytes, latest: bool) -> Result<Pushing, Full> {
+        if latest && let Some(older) = self.latest.place(&frame) {
+            let older = &mut self.waiting[older];
+            let bytes = self.bytes - older.len() + frame.len();
+            if bytes > self.limit_bytes && self.frames > 1 {
+                return Err(Full);
+            }
+            self.bytes = bytes;
+            *older = frame;
+            return Ok(Pushing::Replaced);
+        }
         let fits = self.frames < self.limit_frames && self.bytes + frame.len() <= self.limit_bytes;
         if !fits && self.frames > 0 {
             return Err(Full);
         }
+        if latest {
+            self.latest.note(&frame, self.waiting.len());
+        }
         self.frames += 1;
         self.bytes += frame.len();
+        start_small(&mut self.waiting);
         self.waiting.push_back(frame);
-        Ok(self.waiting.len() == 1)
+        Ok(match self.waiting.len() {
+            1 => Pushing::First,
+            _ => Pushing::Behind,
+        })
     }
 
     /// Once a batch has been written: takes the next one. Says how many frames
@@ -67,18 +100,17 @@ impl Outbound {
         if !batch.is_written() {
             return (0, 0);
         }
-        self.frames -= batch.taken_frames;
-        self.bytes -= batch.taken_bytes;
-        batch.taken_frames = 0;
-        batch.taken_bytes = 0;
+        self.settle(batch);
         while batch.taken_frames < BATCH_FRAMES && batch.taken_bytes < BATCH_BYTES {
             let Some(frame) = self.waiting.pop_front() else {
                 break;
             };
+            start_small(&mut batch.frames);
             batch.taken_frames += 1;
             batch.taken_bytes += frame.len();
             batch.frames.push_back(frame);
         }
+        self.latest.advance(batch.taken_frames, self.waiting.len());
         // A queue that was long once need not stay large.
         if self.waiting.is_empty() && self.waiting.capacity() > BATCH_FRAMES {
             self.waiting = VecDeque::new();
@@ -86,13 +118,26 @@ impl Outbound {
         (batch.taken_frames, batch.taken_bytes)
     }
 
+    /// Once a batch has been written: it counts no more.
+    pub(crate) fn settle(&mut self, batch: &mut Batch) {
+        self.frames -= std::mem::take(&mut batch.taken_frames);
+        self.bytes -= std::mem::take(&mut batch.taken_bytes);
+    }
+
+    /// Whether nothing waits. Something may still be being written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Takes all that waits, for a last batch.
     pub(crate) fn take_all(&mut self, batch: &mut Batch) {
         batch.frames.append(&mut self.waiting);
+        self.latest = Latest::default();
     }
 
     /// Forgets what waits.
     pub(crate) fn clear(&mut self) {
+        self.latest = Latest::default();
         for frame in std::mem::take(&mut self.waiting) {
             self.frames -= 1;
             self.bytes -= frame.len();
@@ -152,46 +197,152 @@ impl Batch {
     }
 }
 
+/// Most connections are idle most of the time, and have had one frame: their
+/// answer.
+fn start_small(frames: &mut VecDeque<Bytes>) {
+    if frames.capacity() == 0 {
+        frames.reserve_exact(1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use protocol::client::encode_frame;
 
     use super::*;
 
     #[test]
     fn queue_is_full_past_its_frames_or_its_bytes() {
         let mut queue = Outbound::new(2, 100);
-        assert_eq!(queue.push("a".into()), Ok(true));
-        assert_eq!(queue.push("b".into()), Ok(false));
-        assert_eq!(queue.push("c".into()), Err(Full));
+        assert_eq!(queue.push("a".into(), false), Ok(Pushing::First));
+        assert_eq!(queue.push("b".into(), false), Ok(Pushing::Behind));
+        assert_eq!(queue.push("c".into(), false), Err(Full));
 
         let mut queue = Outbound::new(100, 10);
-        assert_eq!(queue.push("123456".into()), Ok(true));
-        assert_eq!(queue.push("12345".into()), Err(Full));
-        assert_eq!(queue.push("1234".into()), Ok(false));
+        assert_eq!(queue.push("123456".into(), false), Ok(Pushing::First));
+        assert_eq!(queue.push("12345".into(), false), Err(Full));
+        assert_eq!(queue.push("1234".into(), false), Ok(Pushing::Behind));
     }
 
     #[test]
     fn empty_queue_takes_a_frame_larger_than_its_bound() {
         let mut queue = Outbound::new(2, 10);
-        assert_eq!(queue.push(vec![0; 1_000].into()), Ok(true));
-        assert_eq!(queue.push("a".into()), Err(Full));
+        assert_eq!(queue.push(vec![0; 1_000].into(), false), Ok(Pushing::First));
+        assert_eq!(queue.push("a".into(), false), Err(Full));
     }
 
     #[test]
     fn what_is_being_written_counts_until_it_is_written() {
         let mut queue = Outbound::new(2, 100);
         let mut batch = Batch::default();
-        queue.push("ab".into()).unwrap();
-        queue.push("cd".into()).unwrap();
+        queue.push("ab".into(), false).unwrap();
+        queue.push("cd".into(), false).unwrap();
         queue.refill(&mut batch);
-        assert_eq!(queue.push("x".into()), Err(Full));
+        assert_eq!(queue.push("x".into(), false), Err(Full));
         batch.advance(4);
         queue.refill(&mut batch);
-        assert_eq!(queue.push("x".into()), Ok(true));
+        assert_eq!(queue.push("x".into(), false), Ok(Pushing::First));
+    }
+
+    /// A frame of `cmd`.
+    fn state(cmd: u16, body: &str) -> Bytes {
+        encode_frame(cmd, 0, body.as_bytes())
+    }
+
+    fn written(queue: &mut Outbound) -> Vec<Bytes> {
+        let mut batch = Batch::default();
+        queue.refill(&mut batch);
+        std::iter::from_fn(|| batch.pop()).collect()
+    }
+
+    #[test]
+    fn latest_frame_takes_the_place_of_the_older_one_and_of_no_other() {
+        let mut queue = Outbound::new(9, 900);
+        queue.push(state(1, "once"), false).unwrap();
+        queue.push(state(1, "old"), true).unwrap();
+        queue.push(state(2, "other"), true).unwrap();
+        queue.push(state(1, "twice"), false).unwrap();
+        let bytes = queue.bytes;
+        assert_eq!(queue.push(state(1, "newer"), true), Ok(Pushing::Replaced));
+        assert_eq!((queue.frames, queue.bytes), (4, bytes + 2));
+        let expected = [
+            state(1, "once"),
+            state(1, "newer"),
+            state(2, "other"),
+            state(1, "twice"),
+        ];
+        assert_eq!(written(&mut queue), expected);
+    }
+
+    #[test]
+    fn latest_frame_that_is_being_written_is_not_touched() {
+        let mut queue = Outbound::new(9, 900);
+        let mut batch = Batch::default();
+        queue.push(state(1, "a"), true).unwrap();
+        queue.refill(&mut batch);
+        assert_eq!(queue.push(state(1, "b"), true), Ok(Pushing::First));
+        assert_eq!(queue.push(state(1, "c"), true), Ok(Pushing::Replaced));
+        assert_eq!(batch.pop(), Some(state(1, "a")));
+        assert_eq!(batch.pop(), None);
+        batch.set_flushed();
+        queue.refill(&mut batch);
+        assert_eq!(batch.pop(), Some(state(1, "c")));
+        assert_eq!(batch.pop(), None);
+    }
+
+    #[test]
+    fn latest_frame_that_outgrows_the_queue_is_refused() {
+        let mut queue = Outbound::new(9, 40);
+        queue.push(state(1, "0123456789"), true).unwrap();
+        queue.push(state(2, ""), false).unwrap();
+        let larger = "0".repeat(30);
+        assert_eq!(queue.push(state(1, &larger), true), Err(Full));
     }
 
     proptest! {
+        /// Whatever is pushed and written in between: who reads everything sees
+        /// each frame that is not a latest one, in order, the last of each latest
+        /// one, and never more than its bound waits.
+        #[test]
+        fn newest_state_of_each_cmd_arrives(
+            steps in prop::collection::vec((0u16..4, any::<bool>(), 0u8..4), 1..200)
+        ) {
+            let mut queue = Outbound::new(1_000, 1_000_000);
+            let mut batch = Batch::default();
+            let (mut read, mut sent, mut newest) = (Vec::new(), Vec::new(), [None; 4]);
+            let mut read_some = |queue: &mut Outbound, read: &mut Vec<Bytes>| {
+                queue.refill(&mut batch);
+                read.extend(std::iter::from_fn(|| batch.pop()));
+                batch.set_flushed();
+            };
+            for (number, (cmd, latest, reads)) in steps.into_iter().enumerate() {
+                let frame = state(cmd, &number.to_string());
+                queue.push(frame.clone(), latest).unwrap();
+                if latest {
+                    newest[usize::from(cmd)] = Some(number);
+                } else {
+                    sent.push(frame);
+                }
+                if reads == 0 {
+                    read_some(&mut queue, &mut read);
+                }
+            }
+            for _ in 0..9 {
+                read_some(&mut queue, &mut read);
+            }
+            for (cmd, number) in newest.iter().enumerate() {
+                if let Some(number) = number {
+                    prop_assert!(read.contains(&state(cmd as u16, &number.to_string())));
+                }
+            }
+            let plain: Vec<_> = read.iter().filter(|frame| sent.contains(frame)).collect();
+            prop_assert_eq!(plain, sent.iter().collect::<Vec<_>>());
+            prop_assert_eq!((queue.frames, queue.bytes), (0, 0));
+        }
+
+
         /// However the socket takes it, the bytes are those that were pushed,
         /// in order, and in the end nothing is counted.
         #[test]
@@ -203,7 +354,7 @@ mod tests {
             let mut batch = Batch::default();
             let mut written = Vec::new();
             for frame in &frames {
-                queue.push(frame.clone().into()).unwrap();
+                queue.push(frame.clone().into(), false).unwrap();
             }
             let mut writes = writes.iter().cycle();
             queue.refill(&mut batch);

@@ -20,7 +20,14 @@ pub(crate) struct Pace {
     reading: bool,
     /// The last sign of life while the socket was read.
     heard: Instant,
+    rate_patience: Duration,
+    /// Since when the client has been at its rate without a break.
+    pressing: Option<Instant>,
 }
+
+/// A client that has left room for so long has made a break, and the clock's own
+/// grain is none.
+const BREAK: Duration = Duration::from_millis(10);
 
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,8 @@ pub(crate) enum Pause {
     SessionWindow,
     /// As much as may be is on its way to the scene, of all its sessions.
     SceneWindow,
+    /// No scene holds the session, and as many of its frames as may be wait.
+    Held,
 }
 
 /// What to do next.
@@ -59,8 +68,18 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
-    /// The end, if it is one; otherwise it is time to look again.
-    pub(crate) reason: Option<CloseReason>,
+    pub(crate) due: Due,
+}
+
+/// What is due at a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It is time to look again.
+    Look,
+    /// No scene has come for the session.
+    GiveUp,
+    /// The connection ends.
+    End(CloseReason),
 }
 
 impl Pace {
@@ -72,6 +91,8 @@ impl Pace {
             idle_timeout: limits.idle_timeout,
             reading: true,
             heard: since,
+            rate_patience: limits.rate_patience,
+            pressing: None,
         }
     }
 
@@ -81,36 +102,63 @@ impl Pace {
         self.rate.take(now);
     }
 
+    /// Whether the client may send another frame at once.
+    pub(crate) fn has_room(&self, now: Instant) -> bool {
+        self.rate.ready_at(now) <= now
+    }
+
     /// What to do, with a client at `stage` and a way to the scene that is
-    /// open or `blocked`.
-    pub(crate) fn plan(&mut self, stage: Stage, blocked: Option<Pause>, now: Instant) -> Plan {
+    /// open or `blocked`, and that is to be given up at some time if it waits.
+    pub(crate) fn plan(
+        &mut self,
+        stage: Stage,
+        blocked: Option<Pause>,
+        give_up: Option<Instant>,
+        now: Instant,
+    ) -> Plan {
         let ready_at = self.rate.ready_at(now);
-        let pause = blocked.or((ready_at > now).then_some(Pause::Rate));
+        let fast = ready_at > now;
+        let pause = blocked.or(fast.then_some(Pause::Rate));
         let was_reading = std::mem::replace(&mut self.reading, pause.is_none());
         if self.reading && !was_reading {
             // Nobody can be heard who is not listened to: silence begins anew.
             self.heard = now;
         }
+        if fast {
+            self.pressing.get_or_insert(now);
+        } else if now >= ready_at + BREAK.min(self.rate.tolerance()) {
+            self.pressing = None;
+        }
         let resume = (pause == Some(Pause::Rate)).then_some(Deadline {
             at: ready_at,
-            reason: None,
+            due: Due::Look,
+        });
+        let ends = |at, reason| Deadline {
+            at,
+            due: Due::End(reason),
+        };
+        let pressed = self.pressing.filter(|_| resume.is_some());
+        let limited =
+            pressed.map(|since| ends(since + self.rate_patience, CloseReason::RateLimited));
+        let given_up = give_up.map(|at| Deadline {
+            at,
+            due: Due::GiveUp,
         });
         let end = match stage {
-            Stage::Silent => Some(Deadline {
-                at: self.patience,
-                reason: Some(CloseReason::VerifyTimeout),
-            }),
-            Stage::Active if self.reading => Some(Deadline {
-                at: self.heard + self.idle_timeout,
-                reason: Some(CloseReason::Idle),
-            }),
+            Stage::Silent => Some(ends(self.patience, CloseReason::VerifyTimeout)),
+            Stage::Active if self.reading => {
+                Some(ends(self.heard + self.idle_timeout, CloseReason::Idle))
+            }
             // The question to the scene has a time limit of its own.
             Stage::Waiting | Stage::Active => None,
         };
         Plan {
             reading: self.reading,
             stopped: pause.filter(|_| was_reading),
-            deadline: [resume, end].into_iter().flatten().min_by_key(|d| d.at),
+            deadline: [limited, given_up, resume, end]
+                .into_iter()
+                .flatten()
+                .min_by_key(|d| d.at),
         }
     }
 }
@@ -127,6 +175,7 @@ mod tests {
             &Limits {
                 verify_timeout: 10 * SECOND,
                 idle_timeout: 60 * SECOND,
+                rate_patience: 30 * SECOND,
                 frames_per_second: 1,
                 frame_burst: 2,
                 ..limits()
@@ -142,7 +191,7 @@ mod tests {
     fn ends(at: Instant, reason: CloseReason) -> Option<Deadline> {
         Some(Deadline {
             at,
-            reason: Some(reason),
+            due: Due::End(reason),
         })
     }
 
@@ -151,7 +200,7 @@ mod tests {
         let now = start();
         let mut pace = pace(now);
         pace.hear(now);
-        let plan = pace.plan(Stage::Silent, None, now + SECOND);
+        let plan = pace.plan(Stage::Silent, None, None, now + SECOND);
         assert_eq!(
             plan.deadline,
             ends(now + 10 * SECOND, CloseReason::VerifyTimeout)
@@ -163,7 +212,7 @@ mod tests {
         let now = start();
         let mut pace = pace(now);
         pace.hear(now + 5 * SECOND);
-        let plan = pace.plan(Stage::Active, None, now + 20 * SECOND);
+        let plan = pace.plan(Stage::Active, None, None, now + 20 * SECOND);
         assert_eq!(plan.deadline, ends(now + 65 * SECOND, CloseReason::Idle));
     }
 
@@ -171,14 +220,14 @@ mod tests {
     fn silence_does_not_count_while_the_socket_is_not_read() {
         let now = start();
         let mut pace = pace(now);
-        let plan = pace.plan(Stage::Active, Some(Pause::SceneWindow), now);
+        let plan = pace.plan(Stage::Active, Some(Pause::SceneWindow), None, now);
         assert!(!plan.reading);
         assert_eq!(plan.stopped, Some(Pause::SceneWindow));
         assert_eq!(plan.deadline, None);
         let later = now + 3_600 * SECOND;
-        let plan = pace.plan(Stage::Active, Some(Pause::SessionWindow), later);
+        let plan = pace.plan(Stage::Active, Some(Pause::SessionWindow), None, later);
         assert_eq!(plan.stopped, None, "it is stopped once");
-        let plan = pace.plan(Stage::Active, None, later);
+        let plan = pace.plan(Stage::Active, None, None, later);
         assert!(plan.reading);
         assert_eq!(plan.deadline, ends(later + 60 * SECOND, CloseReason::Idle));
     }
@@ -188,15 +237,95 @@ mod tests {
         let now = start();
         let mut pace = pace(now);
         pace.hear(now);
-        assert!(pace.plan(Stage::Active, None, now).reading);
+        assert!(pace.plan(Stage::Active, None, None, now).reading);
         pace.hear(now);
-        let plan = pace.plan(Stage::Active, None, now);
+        let plan = pace.plan(Stage::Active, None, None, now);
         assert_eq!(plan.stopped, Some(Pause::Rate));
         let resume = Deadline {
             at: now + SECOND,
-            reason: None,
+            due: Due::Look,
         };
         assert_eq!(plan.deadline, Some(resume));
-        assert!(pace.plan(Stage::Active, None, now + SECOND).reading);
+        assert!(pace.plan(Stage::Active, None, None, now + SECOND).reading);
+    }
+
+    /// Lets a client send whenever it is read, plus `pause`, for as long as it
+    /// takes until it is closed, or an hour. The clock is late by `lag`.
+    fn presses(frames_per_second: u32, pause: Duration, lag: Duration) -> Option<Duration> {
+        let begin = start();
+        let limits = Limits {
+            frames_per_second,
+            frame_burst: 2 * frames_per_second,
+            rate_patience: 30 * SECOND,
+            idle_timeout: 9_999 * SECOND,
+            ..limits()
+        };
+        let mut pace = Pace::new(&limits, begin);
+        let mut now = begin;
+        while now < begin + 3_600 * SECOND {
+            let plan = pace.plan(Stage::Active, None, None, now);
+            match plan.deadline {
+                _ if plan.reading => {
+                    now += pause;
+                    pace.hear(now);
+                }
+                Some(Deadline { at, due }) => {
+                    now = now.max(at) + lag;
+                    if due == Due::End(CloseReason::RateLimited) {
+                        return Some(now - begin);
+                    }
+                }
+                None => panic!("it waits for ever"),
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn client_that_presses_for_too_long_is_closed_as_rate_limited() {
+        for (rate, lag) in [(1, 1), (200, 0), (200, 2), (5_000, 2)] {
+            let closed = presses(rate, Duration::ZERO, Duration::from_millis(lag));
+            let closed = closed.unwrap_or_else(|| panic!("{rate} {lag}"));
+            assert!((30 * SECOND..35 * SECOND).contains(&closed), "{closed:?}");
+        }
+    }
+
+    #[test]
+    fn client_that_stays_below_its_rate_is_never_closed_for_it() {
+        // One token in a hundred is left over.
+        assert_eq!(
+            presses(200, Duration::from_micros(5_050), Duration::ZERO),
+            None
+        );
+        assert_eq!(presses(1, 2 * SECOND, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn client_that_makes_a_break_may_press_again() {
+        let now = start();
+        let mut pace = pace(now);
+        let press = |pace: &mut Pace, from: Instant| {
+            pace.hear(from);
+            pace.hear(from);
+            pace.hear(from);
+            pace.plan(Stage::Active, None, None, from)
+        };
+        let plan = press(&mut pace, now);
+        assert_eq!(plan.stopped, Some(Pause::Rate));
+        let later = now + 29 * SECOND;
+        assert!(pace.plan(Stage::Active, None, None, later).reading);
+        press(&mut pace, later);
+        let plan = pace.plan(Stage::Active, None, None, now + SECOND * 30);
+        assert_eq!(plan.deadline.unwrap().due, Due::Look);
+    }
+
+    #[test]
+    fn session_that_waits_for_a_scene_is_given_up_at_its_time() {
+        let now = start();
+        let mut pace = pace(now);
+        let at = now + 20 * SECOND;
+        let plan = pace.plan(Stage::Active, Some(Pause::Held), Some(at), now);
+        let due = Due::GiveUp;
+        assert_eq!(plan.deadline, Some(Deadline { at, due }));
     }
 }

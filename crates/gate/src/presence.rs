@@ -1,158 +1,125 @@
-//! A session that its scene has been told of.
+//! A client that has been let in, for as long as it is there.
 
 use std::sync::Arc;
 
 use protocol::{
-    CallError, Login, SessionId,
-    client::Frame,
-    v1::{self, CloseReason},
+    Login, SessionId,
+    client::{CMD_VERIFY, encode_frame},
+    v1::CloseReason,
+};
+use session::gate::Life;
+use tracing::error;
+
+use crate::{
+    handle::Handle, owner::Authority, seat::Seat, session::Accepted, shared::Shared, table::NoSeat,
 };
 
-use crate::{handle::Handle, shared::Shared, window::SceneWindow};
-
-/// A session's seat in the table and in its scene. Whichever way it ends, the
-/// scene is told once.
+/// A client's seat. Whichever way the connection ends, the seat hears of it.
 pub(crate) struct Presence {
     shared: Arc<Shared>,
-    handle: Arc<Handle>,
-    window: Arc<SceneWindow>,
-    session_id: SessionId,
-    login: Login,
-    /// Whether the scene is to be told of the end.
-    entered: bool,
+    seat: Arc<Seat>,
 }
 
-/// What the scene has to know of a session that enters it.
-pub(crate) struct Entry {
-    pub(crate) session_id: SessionId,
-    pub(crate) login: Login,
-    pub(crate) scene: protocol::NodeId,
-    pub(crate) online_time: u64,
+/// Why a client that was let in does not enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoEntry {
+    /// It has to be told this.
+    Refused(CloseReason),
+    /// Its connection is about to end, and says itself why.
+    Closing,
 }
 
 impl Presence {
-    /// Seats the session and lets it enter its scene, or says why not.
+    /// Seats a client that was let in by this authority, gives it its answer, and
+    /// lets it enter its scene.
     pub(crate) fn enter(
         shared: &Arc<Shared>,
         handle: &Arc<Handle>,
-        entry: Entry,
-    ) -> Result<Presence, CloseReason> {
-        let Entry {
-            session_id,
-            login,
-            scene,
+        accepted: &Accepted,
+        authority: Authority,
+        online_time: u64,
+    ) -> Result<Presence, NoEntry> {
+        let Shared {
+            config,
+            sessions,
+            group,
+            ..
+        } = &**shared;
+        let seat = Arc::new(Seat::new(
+            (accepted.login, accepted.session_id.clone()),
             online_time,
-        } = entry;
-        let table = &shared.sessions.table;
-        let window = match table.insert(login, scene, Arc::clone(handle)) {
-            Ok(window) => window,
-            Err(error) => {
-                tracing::error!(session_id = session_id.as_str(), %error, "login given twice by the verifying scene");
-                return Err(CloseReason::VerifyUnavailable);
-            }
-        };
-        shared.sessions.metrics.sessions.increment(1);
-        let mut presence = Presence {
+            Arc::clone(handle),
+            shared.new_window(),
+        ));
+        // From here on whoever finds the seat waits until it has begun, so that
+        // nothing that happens in the group is missed.
+        let mut hold = seat.lock();
+        if let Err(no_seat) = sessions.table.insert(&seat) {
+            return Err(NoEntry::Refused(reason_of(&no_seat, &seat)));
+        }
+        sessions.metrics.sessions.increment(1);
+        let presence = Presence {
             shared: Arc::clone(shared),
-            handle: Arc::clone(handle),
-            window,
-            session_id,
-            login,
-            entered: false,
+            seat: Arc::clone(&seat),
         };
-        // The scene may have gone after it was found. From here on its end
-        // finds this session in the table; before, this look finds it gone.
-        if !shared.group.has(scene) {
-            table.close_scene(scene);
-            return Err(presence.lost());
-        }
-        let enter = v1::Enter {
-            session_id: presence.session_id.as_str().to_owned(),
-            login: login.0,
-            online_time,
-            from_scene: String::new(),
-            extra_data: Default::default(),
+        // Either an owner that is new finds the seat and is told of it, or this
+        // finds that it was not.
+        let refusal = if !sessions.owner.admits(authority) {
+            Some(NoEntry::Refused(CloseReason::VerifyUnavailable))
+        } else if !handle.activate(encode_frame(CMD_VERIFY, 0, &accepted.reply)) {
+            Some(NoEntry::Closing)
+        } else {
+            None
         };
-        match shared.group.enter(scene, &enter) {
-            Ok(()) => presence.entered = true,
-            Err(error) => return Err(presence.reason_of(&error)),
+        if let Some(refusal) = refusal {
+            sessions.end(&**group, &seat, &mut hold);
+            drop(hold);
+            return Err(refusal);
         }
+        // Nothing of a scene comes before the answer, for none knows the login yet.
+        let to = config.enter.as_ref().unwrap_or(&config.verify);
+        let (life, effects) = Life::begin(to.clone(), &sessions.directory);
+        hold.life = Some(life);
+        sessions.carry_out(&seat, &mut hold, effects);
+        drop(hold);
         Ok(presence)
+    }
+
+    /// Its seat.
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
+        &self.seat
     }
 
     /// Who it is.
     pub(crate) fn session_id(&self) -> &SessionId {
-        &self.session_id
+        &self.seat.session_id
     }
 
     /// The number of its login.
     pub(crate) fn login(&self) -> Login {
-        self.login
+        self.seat.login
     }
+}
 
-    /// What it shares with the other sessions of its scene.
-    pub(crate) fn window(&self) -> &Arc<SceneWindow> {
-        &self.window
-    }
-
-    /// Sends the scene a frame, for which there is room.
-    pub(crate) fn send(&self, frame: Frame, weight: u32) -> Result<(), CloseReason> {
-        // Before it goes, so that it is there when it comes back finished.
-        self.handle.send(weight);
-        let frame = v1::Frame {
-            login: self.login.0,
-            cmd: frame.cmd.into(),
-            body: frame.body,
-        };
-        self.shared
-            .group
-            .frame(self.window.scene(), &frame)
-            .map_err(|error| {
-                // The scene will never say that it has finished this one.
-                self.window.free(self.handle.take_back());
-                self.reason_of(&error)
-            })
-    }
-
-    /// Ends it; the scene hears of it if it is there.
-    pub(crate) fn leave(mut self, offline: bool) {
-        self.entered &= offline;
-    }
-
-    /// What is never refused was refused: the scene is gone, or this gate is
-    /// out of the group, or the frame is larger than any envelope.
-    fn reason_of(&self, error: &CallError) -> CloseReason {
-        match error.kind {
-            protocol::ErrorKind::TooLarge => CloseReason::FrameTooLarge,
-            _ => self.lost(),
-        }
-    }
-
-    fn lost(&self) -> CloseReason {
-        if self.shared.group.is_joined() {
-            CloseReason::SceneLost
-        } else {
-            CloseReason::GroupLost
+fn reason_of(no_seat: &NoSeat, seat: &Seat) -> CloseReason {
+    match no_seat {
+        NoSeat::Replaced(_) => CloseReason::Replaced,
+        NoSeat::Taken(_) => {
+            let session_id = seat.session_id.as_str();
+            error!(session_id, %no_seat, "login given twice by the verifying scene");
+            CloseReason::VerifyUnavailable
         }
     }
 }
 
-/// Here rather than in `leave`, so that a connection whose task is torn down
+/// Here rather than in a method, so that a connection whose task is torn down
 /// leaves nobody behind in a scene.
 impl Drop for Presence {
     fn drop(&mut self) {
         let sessions = &self.shared.sessions;
         // Its task ends it in an orderly way and with its own reason before.
-        self.handle.close(CloseReason::SocketError);
-        sessions.table.remove(self.login);
+        self.seat.handle.close(CloseReason::SocketError);
+        sessions.client_gone(&self.seat);
         sessions.metrics.sessions.decrement(1);
-        if self.entered {
-            let offline = v1::Offline {
-                login: self.login.0,
-            };
-            // Refused, it is because the scene is gone or this gate is, and
-            // either tells the scene as much.
-            let _ = self.shared.group.offline(self.window.scene(), &offline);
-        }
     }
 }

@@ -33,6 +33,11 @@ impl Rate {
         self.full_at.checked_sub(self.tolerance).unwrap_or(now)
     }
 
+    /// How far ahead of the next frame's turn the bucket is full.
+    pub(crate) fn tolerance(&self) -> Duration {
+        self.tolerance
+    }
+
     /// Takes a token for a frame that was read.
     pub(crate) fn take(&mut self, now: Instant) {
         self.full_at = self.full_at.max(now) + self.interval;

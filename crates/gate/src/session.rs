@@ -1,4 +1,6 @@
 //! One connection's life as the gate decides it, without a socket or a clock.
+//! Which scene holds the session meanwhile is another matter, and decided in
+//! `session::gate`.
 //!
 //! ```text
 //! Connected ──first frame──► Verifying ──accepted──► Active
@@ -47,7 +49,7 @@ pub(crate) enum Effect {
     Forward(Frame),
     /// Answer a ping.
     Pong(Bytes),
-    /// Tell the scene where it has to know, tell the client, close.
+    /// Tell the client, close.
     End(End),
 }
 
@@ -66,6 +68,8 @@ pub(crate) enum Denied {
     Refused(String),
     /// Nobody could be asked.
     Unavailable,
+    /// A newer login of the same session has come.
+    Superseded,
 }
 
 /// How a connection ends.
@@ -74,8 +78,6 @@ pub(crate) struct End {
     pub(crate) reason: CloseReason,
     /// What the client is told in place of the reason's name.
     pub(crate) text: Option<String>,
-    /// Whether the scene has to be told that the client is offline.
-    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +109,9 @@ impl Session {
             }
             (State::Verifying, Event::Verified(Err(Denied::Unavailable))) => {
                 Some(self.end(CloseReason::VerifyUnavailable, None))
+            }
+            (State::Verifying, Event::Verified(Err(Denied::Superseded))) => {
+                Some(self.end(CloseReason::Replaced, None))
             }
             // Nobody was asked, or the answer has been heard.
             (State::Connected | State::Active, Event::Verified(_)) => None,
@@ -149,16 +154,8 @@ impl Session {
     }
 
     fn end(&mut self, reason: CloseReason, text: Option<String>) -> Effect {
-        let entered = self.is_active();
         self.state = State::Closed;
-        Effect::End(End {
-            reason,
-            text,
-            // A scene that is gone cannot be told. A group that was lost may
-            // be there again, so that one is worth a try: where the scene has
-            // heard of it already, it ignores the word.
-            offline: entered && reason != CloseReason::SceneLost,
-        })
+        Effect::End(End { reason, text })
     }
 }
 
@@ -236,16 +233,14 @@ mod tests {
         assert_eq!(end.reason, CloseReason::ProtocolError);
         let end = ended(active().on(frame(5, 2, "")));
         assert_eq!(end.reason, CloseReason::ProtocolError);
-        assert!(end.offline);
     }
 
     #[test]
-    fn frame_before_the_answer_ends_the_connection_without_an_offline() {
+    fn frame_before_the_answer_ends_the_connection() {
         let mut session = Session::default();
         session.on(frame(0, 0, "key"));
         let end = ended(session.on(frame(CMD_PING, 0, "")));
         assert_eq!(end.reason, CloseReason::UnverifiedFrame);
-        assert!(!end.offline);
         assert_eq!(session.on(Event::Verified(Ok(accepted()))), None);
     }
 
@@ -265,9 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn scene_that_is_gone_is_not_told_of_the_offline() {
-        assert!(!ended(active().on(Event::Ended(CloseReason::SceneLost))).offline);
-        assert!(ended(active().on(Event::Ended(CloseReason::GroupLost))).offline);
+    fn older_login_that_waited_for_its_turn_is_replaced() {
+        let mut session = Session::default();
+        session.on(frame(0, 0, "key"));
+        let end = ended(session.on(Event::Verified(Err(Denied::Superseded))));
+        assert_eq!(end.reason, CloseReason::Replaced);
     }
 
     fn any_event() -> impl Strategy<Value = Event> {
@@ -290,15 +287,15 @@ mod tests {
             Just(Event::Verified(Ok(accepted()))),
             Just(Event::Verified(Err(Denied::Refused("no".into())))),
             Just(Event::Verified(Err(Denied::Unavailable))),
-            (1i32..=18).prop_map(|n| Event::Ended(CloseReason::try_from(n).unwrap())),
+            Just(Event::Verified(Err(Denied::Superseded))),
+            (1i32..=19).prop_map(|n| Event::Ended(CloseReason::try_from(n).unwrap())),
         ]
     }
 
     proptest! {
         /// Whatever happens in whatever order: a key is verified before
         /// anybody enters, frames pass only in between, the end comes once
-        /// and last, and an offline is due exactly if there was an enter
-        /// (and somebody is there to hear it).
+        /// and last.
         #[test]
         fn every_life_is_in_order_and_ends_once(
             events in prop::collection::vec(any_event(), 0..40)
@@ -324,11 +321,7 @@ mod tests {
                         prop_assert_ne!(frame.cmd, CMD_PING);
                     }
                     Some(Effect::Pong(_)) => prop_assert_eq!(entered, 1),
-                    Some(Effect::End(end)) => {
-                        ends += 1;
-                        let expected = entered == 1 && end.reason != CloseReason::SceneLost;
-                        prop_assert_eq!(end.offline, expected);
-                    }
+                    Some(Effect::End(_)) => ends += 1,
                 }
             }
             prop_assert_eq!(ends, 1);

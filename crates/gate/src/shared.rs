@@ -4,11 +4,18 @@ use std::sync::Arc;
 
 use protocol::NodeName;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use topology::Limits;
 
 use crate::{
-    connections::Connections, group::Group, handle::Handle, log_pace::LogPace, metrics::Metrics,
-    outbound::Outbound, table::Table, window::SessionWindow,
+    backlog::Bound,
+    connections::{Bounds, Connections},
+    group::Group,
+    handle::Handle,
+    log_pace::LogPace,
+    outbound::Outbound,
+    sessions::Sessions,
+    window::SessionWindow,
 };
 
 /// As many clients that get no place are told why at the same time. Beyond
@@ -40,34 +47,22 @@ pub(crate) struct Shared {
     pub(crate) connections: Arc<Connections>,
     pub(crate) refusals: Semaphore,
     pub(crate) verify_log: LogPace,
-}
-
-/// The part that the group's messages reach too.
-pub(crate) struct Sessions {
-    pub(crate) table: Table,
-    pub(crate) metrics: Metrics,
-}
-
-impl Sessions {
-    /// None yet.
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Sessions {
-            table: Table::new(limits.scene_window_bytes),
-            metrics: Metrics::new(),
-        }
-    }
+    /// The gate leaves its group: nobody waits for anybody's answer any more.
+    pub(crate) leaving: CancellationToken,
 }
 
 impl Shared {
     pub(crate) fn new(config: GateConfig, group: Arc<dyn Group>, sessions: Arc<Sessions>) -> Self {
         let limits = &config.limits;
         Shared {
-            connections: Arc::new(Connections::new(
-                limits.sessions_per_gate,
-                limits.connections_per_address,
-            )),
+            connections: Arc::new(Connections::new(Bounds {
+                sessions: limits.sessions_per_gate,
+                unverified: limits.unverified_per_gate,
+                of_address: limits.connections_per_address,
+            })),
             refusals: Semaphore::new(REFUSALS),
             verify_log: LogPace::default(),
+            leaving: CancellationToken::new(),
             config,
             group,
             sessions,
@@ -77,12 +72,24 @@ impl Shared {
     /// The mailbox of a new connection.
     pub(crate) fn new_handle(&self) -> Handle {
         let limits = &self.config.limits;
-        Handle::new(
-            Outbound::new(limits.send_queue_frames, limits.send_queue_bytes),
-            SessionWindow::new(
-                limits.session_window as usize,
-                (limits.scene_window_bytes / SHARES).max(limits.frame_bytes),
-            ),
-        )
+        Handle::new(Outbound::new(
+            limits.send_queue_frames,
+            limits.send_queue_bytes,
+        ))
+    }
+
+    /// The window of a new session.
+    pub(crate) fn new_window(&self) -> SessionWindow {
+        let Bound { frames, bytes } = self.bound();
+        SessionWindow::new(frames, bytes)
+    }
+
+    /// How much of a session may wait, here or at its scene.
+    pub(crate) fn bound(&self) -> Bound {
+        let limits = &self.config.limits;
+        Bound {
+            frames: limits.session_window as usize,
+            bytes: (limits.scene_window_bytes / SHARES).max(limits.frame_bytes),
+        }
     }
 }

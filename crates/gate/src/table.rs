@@ -1,273 +1,237 @@
-//! The sessions that have been let in, found by the number of their login.
+//! The logins that have been let in, found by their numbers.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
 use dashmap::{DashMap, mapref::entry::Entry};
-use protocol::{Login, NodeId, v1::CloseReason};
-use tokio::sync::Notify;
+use protocol::{Login, NodeId};
+use tokio::{sync::Notify, time::Instant};
 
-use crate::{handle::Handle, window::SceneWindow};
+use crate::{replaced::Replaced, seat::Seat, window::SceneWindow};
 
-/// Every active session of the gate. Sessions are independent of each other,
-/// so the map is sharded by login, and no guard of it lives past a look-up.
+/// Every login of the gate that is not over. They are independent of each other,
+/// so the map is sharded, and no guard of it lives past a look-up.
 #[derive(Debug)]
 pub(crate) struct Table {
-    seats: DashMap<Login, Seat>,
-    /// Sessions that have gone while frames of theirs were on their way: those
-    /// take room until their scene has finished them. So a client that comes,
-    /// sends and goes, over and over, fills no more than the window.
-    leaving: DashMap<Login, Seat>,
+    seats: DashMap<Login, Arc<Seat>>,
     /// The windows that the sessions of one scene share.
     windows: DashMap<NodeId, Arc<SceneWindow>>,
     window_bytes: usize,
-    count: AtomicUsize,
-    emptied: Notify,
+    /// Locked for an instruction or two, under a shard of `seats`.
+    replaced: Mutex<Replaced>,
+    /// Those whose clients are there.
+    present: AtomicUsize,
+    changed: Notify,
 }
 
-/// An active session: its connection, and the scene that holds it.
-#[derive(Clone, Debug)]
-pub(crate) struct Seat {
-    pub(crate) handle: Arc<Handle>,
-    pub(crate) window: Arc<SceneWindow>,
+/// Why a login gets no seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoSeat {
+    /// Verifying scenes never give one twice, so this is a fault of theirs.
+    #[error("login {0} is taken")]
+    Taken(Login),
+    /// A newer one has come before it began.
+    #[error("login {0} was replaced")]
+    Replaced(Login),
 }
-
-/// A login number is in the table already. Verifying scenes never give one
-/// twice, so this is a fault of theirs.
-#[derive(Debug, thiserror::Error)]
-#[error("login {0} is taken")]
-pub(crate) struct Taken(pub(crate) Login);
 
 impl Table {
     /// An empty one; `window_bytes` may be on their way to each scene.
-    pub(crate) fn new(window_bytes: usize) -> Self {
+    pub(crate) fn new(window_bytes: usize, replaced: Replaced) -> Self {
         Table {
             seats: DashMap::new(),
-            leaving: DashMap::new(),
             windows: DashMap::new(),
             window_bytes,
-            count: AtomicUsize::new(0),
-            emptied: Notify::new(),
+            replaced: Mutex::new(replaced),
+            present: AtomicUsize::new(0),
+            changed: Notify::new(),
         }
     }
 
-    /// How many sessions there are.
+    /// How many clients are there.
     pub(crate) fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.present.load(Ordering::Relaxed)
     }
 
-    /// Seats a session of `scene`.
-    pub(crate) fn insert(
-        &self,
-        login: Login,
-        scene: NodeId,
-        handle: Arc<Handle>,
-    ) -> Result<Arc<SceneWindow>, Taken> {
-        let window = Arc::clone(
-            &self
-                .windows
-                .entry(scene)
-                .or_insert_with(|| Arc::new(SceneWindow::new(scene, self.window_bytes))),
-        );
+    /// How many logins are not over, their clients there or not.
+    #[cfg(test)]
+    pub(crate) fn seats(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Seats a login whose client is there.
+    pub(crate) fn insert(&self, seat: &Arc<Seat>) -> Result<(), NoSeat> {
+        let login = seat.login;
         match self.seats.entry(login) {
-            Entry::Occupied(_) => Err(Taken(login)),
+            Entry::Occupied(_) => Err(NoSeat::Taken(login)),
+            // Looked for under the shard's guard: whoever replaces it meanwhile
+            // finds the seat.
+            Entry::Vacant(_) if self.replaced().contains(login) => Err(NoSeat::Replaced(login)),
             Entry::Vacant(vacant) => {
-                vacant.insert(Seat {
-                    handle,
-                    window: Arc::clone(&window),
-                });
-                self.count.fetch_add(1, Ordering::Relaxed);
-                Ok(window)
+                vacant.insert(Arc::clone(seat));
+                self.present.fetch_add(1, Ordering::Relaxed);
+                Ok(())
             }
         }
     }
 
-    /// Unseats a session, whose connection is closing and sends no more.
+    /// The client of a login is not there any more.
+    pub(crate) fn depart(&self) {
+        self.present.fetch_sub(1, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// A login is over.
     pub(crate) fn remove(&self, login: Login) {
-        let Some(seat) = self.get(login) else {
-            return;
-        };
-        // It is in one table or the other at any time, so that no word of a
-        // finished frame misses it.
-        if seat.handle.has_unfinished() {
-            self.leaving.insert(login, seat.clone());
-        }
-        if self.seats.remove(&login).is_some() && self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.emptied.notify_waiters();
-        }
-        if !seat.handle.has_unfinished() || seat.window.is_retired() {
-            self.leaving.remove(&login);
+        self.seats.remove(&login);
+        self.changed.notify_waiters();
+    }
+
+    /// The seat of a login that is to end; without one it must not begin.
+    pub(crate) fn replace(&self, login: Login) -> Option<Arc<Seat>> {
+        match self.seats.entry(login) {
+            Entry::Occupied(seat) => Some(Arc::clone(seat.get())),
+            Entry::Vacant(_) => {
+                self.replaced().remember(login, Instant::now());
+                None
+            }
         }
     }
 
-    /// The scene has finished frames of a session. Only the scene that was sent
-    /// them can have.
-    pub(crate) fn finish(&self, scene: NodeId, login: Login, frames: u32) {
-        let leaving = || self.leaving.get(&login).map(|seat| seat.clone());
-        let Some(seat) = self.get(login).or_else(leaving) else {
-            return;
-        };
-        if seat.window.scene() != scene {
-            return;
-        }
-        let (weight, last) = seat.handle.finish(frames);
-        seat.window.free(weight);
-        if last {
-            self.leaving.remove(&login);
-        }
+    /// The seat of a login.
+    pub(crate) fn get(&self, login: Login) -> Option<Arc<Seat>> {
+        self.seats.get(&login).map(|seat| Arc::clone(&seat))
     }
 
-    /// The session of a login.
-    pub(crate) fn get(&self, login: Login) -> Option<Seat> {
-        self.seats.get(&login).map(|seat| seat.clone())
-    }
-
-    /// Shows every session to `visit`, which must not come back to the table.
+    /// Shows every seat to `visit`, which must neither come back to the table nor
+    /// lock the seat.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Seat)) {
         for entry in &self.seats {
             visit(entry.value());
         }
     }
 
-    /// Asks the sessions of a scene that is gone to end.
-    pub(crate) fn close_scene(&self, scene: NodeId) {
-        let Some((_, window)) = self.windows.remove(&scene) else {
-            return;
-        };
-        window.retire();
-        self.leaving.retain(|_, seat| seat.window.scene() != scene);
-        self.for_each(|seat| {
-            if seat.window.scene() == scene {
-                seat.handle.close(CloseReason::SceneLost);
-            }
-        });
+    /// Every seat, in the order of the logins.
+    pub(crate) fn all(&self) -> Vec<Arc<Seat>> {
+        let seats = self.seats.iter().map(|entry| Arc::clone(entry.value()));
+        let mut seats: Vec<_> = seats.collect();
+        seats.sort_unstable_by_key(|seat| seat.login);
+        seats
     }
 
-    /// Asks every session to end: the gate has lost its group. Whoever is
-    /// seated from now on belongs to its next life.
-    pub(crate) fn close_group(&self) {
-        self.windows.retain(|_, window| {
-            window.retire();
-            false
-        });
-        self.leaving.clear();
-        self.for_each(|seat| seat.handle.close(CloseReason::GroupLost));
+    /// The window to a scene.
+    pub(crate) fn window(&self, scene: NodeId) -> Arc<SceneWindow> {
+        let window = || Arc::new(SceneWindow::new(scene, self.window_bytes));
+        Arc::clone(&self.windows.entry(scene).or_insert_with(window))
     }
 
-    /// Waits until there is no session.
+    /// The window to a scene, if any session is or was there.
+    pub(crate) fn window_of(&self, scene: NodeId) -> Option<Arc<SceneWindow>> {
+        self.windows.get(&scene).map(|window| Arc::clone(&window))
+    }
+
+    /// A scene is gone. Who is in its window's queue is told by the session.
+    pub(crate) fn forget_window(&self, scene: NodeId) {
+        self.windows.remove(&scene);
+    }
+
+    /// Everything that belongs to one life of this gate in the group is over.
+    pub(crate) fn clear(&self) -> Vec<Arc<Seat>> {
+        let seats = self.all();
+        for seat in &seats {
+            self.remove(seat.login);
+        }
+        self.windows.clear();
+        seats
+    }
+
+    /// Waits until no client is there.
     pub(crate) async fn empty(&self) {
+        self.until(|| self.len() == 0).await;
+    }
+
+    /// Waits until every login is over.
+    pub(crate) async fn vacant(&self) {
+        self.until(|| self.seats.is_empty()).await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
-            let emptied = self.emptied.notified();
-            if self.len() == 0 {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_so() {
                 return;
             }
-            emptied.await;
+            changed.await;
         }
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Replaced> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{
-        outbound::{Batch, Outbound},
-        window::SessionWindow,
-    };
+    use crate::{tests::handle, window::SessionWindow};
 
-    fn handle() -> Arc<Handle> {
-        Arc::new(Handle::new(
-            Outbound::new(9, 900),
-            SessionWindow::new(2, 1_000),
-        ))
+    fn table() -> Table {
+        Table::new(1_000, Replaced::new(Duration::from_secs(60)))
     }
 
-    fn asked(handle: &Handle) -> Option<CloseReason> {
-        handle.collect(&mut Batch::default()).asked
-    }
-
-    #[test]
-    fn login_is_seated_once() {
-        let table = Table::new(1_000);
-        let scene = NodeId::new(1, 1);
-        table.insert(Login(1), scene, handle()).unwrap();
-        assert!(table.insert(Login(1), scene, handle()).is_err());
-        assert_eq!(table.len(), 1);
-        table.remove(Login(1));
-        table.remove(Login(1));
-        assert_eq!(table.len(), 0);
-    }
-
-    #[test]
-    fn scene_that_is_gone_takes_its_own_sessions_and_no_others() {
-        let table = Table::new(1_000);
-        let (lost, kept) = (handle(), handle());
-        let scene = NodeId::new(1, 1);
-        table.insert(Login(1), scene, lost.clone()).unwrap();
-        table
-            .insert(Login(2), NodeId::new(1, 2), kept.clone())
-            .unwrap();
-        table.close_scene(scene);
-        assert_eq!(asked(&lost), Some(CloseReason::SceneLost));
-        assert_eq!(asked(&kept), None);
-    }
-
-    #[test]
-    fn frames_of_a_session_that_has_gone_take_room_until_they_are_finished() {
-        let table = Table::new(1_000);
-        let scene = NodeId::new(1, 1);
-        let gone = handle();
-        let window = table.insert(Login(1), scene, gone.clone()).unwrap();
-        assert!(window.try_take(300));
-        gone.send(100);
-        gone.send(200);
-        gone.close(CloseReason::ClientClosed);
-        table.remove(Login(1));
-        assert_eq!(window.available(), 700);
-        table.finish(NodeId::new(1, 9), Login(1), 1);
-        table.finish(scene, Login(1), 1);
-        assert_eq!(window.available(), 800);
-        table.finish(scene, Login(1), 1);
-        table.finish(scene, Login(1), 1);
-        assert_eq!(window.available(), 1_000);
-        assert!(table.leaving.is_empty());
-    }
-
-    #[test]
-    fn nothing_is_kept_for_a_scene_that_is_gone_or_a_group_that_is_lost() {
-        let scene = NodeId::new(1, 1);
-        let lose: [fn(&Table); 2] = [
-            |table| table.close_scene(NodeId::new(1, 1)),
-            Table::close_group,
-        ];
-        for lose in lose {
-            let table = Table::new(1_000);
-            for login in [1, 2] {
-                let handle = handle();
-                table.insert(Login(login), scene, handle.clone()).unwrap();
-                handle.send(1);
-            }
-            // One has gone before, the other one goes because of it.
-            table.remove(Login(1));
-            assert_eq!(table.leaving.len(), 1);
-            lose(&table);
-            table.remove(Login(2));
-            assert!(table.leaving.is_empty());
-            assert!(table.windows.is_empty());
-        }
+    fn seat(login: u64) -> Arc<Seat> {
+        let who = (Login(login), "alice".parse().unwrap());
+        Arc::new(Seat::new(who, 0, handle(), SessionWindow::new(2, 1_000)))
     }
 
     #[tokio::test]
-    async fn sessions_of_one_scene_share_its_window() {
-        let table = Table::new(1_000);
-        let scene = NodeId::new(1, 1);
-        let first = table.insert(Login(1), scene, handle()).unwrap();
-        let second = table.insert(Login(2), scene, handle()).unwrap();
-        assert!(first.try_take(1_000));
-        assert!(!second.try_take(1));
-        table.remove(Login(1));
-        table.remove(Login(2));
+    async fn login_is_seated_once_and_outlives_its_client() {
+        let table = table();
+        table.insert(&seat(1)).unwrap();
+        assert_eq!(table.insert(&seat(1)), Err(NoSeat::Taken(Login(1))));
+        assert_eq!((table.len(), table.seats()), (1, 1));
+        table.depart();
         table.empty().await;
+        assert!(table.get(Login(1)).is_some());
+        table.remove(Login(1));
+        table.vacant().await;
+    }
+
+    #[test]
+    fn login_that_was_replaced_before_it_began_gets_no_seat() {
+        let table = table();
+        assert!(table.replace(Login(1)).is_none());
+        assert_eq!(table.insert(&seat(1)), Err(NoSeat::Replaced(Login(1))));
+        table.insert(&seat(2)).unwrap();
+        assert!(table.replace(Login(2)).is_some());
+    }
+
+    #[test]
+    fn sessions_of_one_scene_share_its_window_until_it_is_gone() {
+        let table = table();
+        let scene = NodeId::new(1, 1);
+        let window = table.window(scene);
+        assert!(window.try_take(1_000));
+        assert!(!table.window(scene).try_take(1));
+        assert!(table.window(NodeId::new(1, 2)).try_take(1));
+        table.forget_window(scene);
+        assert!(table.window(scene).try_take(1));
+    }
+
+    #[test]
+    fn seats_are_shown_in_the_order_of_their_logins() {
+        let table = table();
+        for login in [5, 1, 9, 3] {
+            table.insert(&seat(login)).unwrap();
+        }
+        let logins: Vec<_> = table.all().iter().map(|seat| seat.login.0).collect();
+        assert_eq!(logins, [1, 3, 5, 9]);
+        assert_eq!(table.clear().len(), 4);
+        assert_eq!(table.seats(), 0);
     }
 }

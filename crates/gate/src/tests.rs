@@ -2,18 +2,29 @@
 //! process.
 
 mod bad_input;
+mod change;
+mod channels;
 mod drain;
+mod hold;
+mod latest;
 mod life;
 mod limits;
+mod memory;
+mod owner;
 mod pressure;
 mod scene;
 mod websocket;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use client::{Client, ClientError};
-use protocol::client::{Frame, FrameDecoder};
+use futures_util::future::BoxFuture;
+use protocol::{
+    CallError, NodeId,
+    client::{Frame, FrameDecoder},
+    v1,
+};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -21,7 +32,10 @@ use tokio::{
 };
 use topology::Limits;
 
-use crate::{Gate, GateConfig, Listeners, shared::Sessions};
+use crate::{
+    Gate, GateConfig, Listeners, group::Group, handle::Handle, outbound::Outbound,
+    sessions::Sessions,
+};
 use scene::Scene;
 
 /// No test waits longer for anything.
@@ -37,7 +51,9 @@ pub(crate) fn limits() -> Limits {
         send_queue_frames: 1024,
         frames_per_second: 200,
         frame_burst: 400,
+        rate_patience: Duration::from_secs(30),
         sessions_per_gate: 50_000,
+        unverified_per_gate: 2_048,
         connections_per_address: 256,
         session_window: 16,
         scene_window_bytes: 16 * 1024 * 1024,
@@ -46,8 +62,67 @@ pub(crate) fn limits() -> Limits {
         call_timeout: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(30),
         handler_warn: Duration::from_secs(1),
+        scene_hold: Duration::from_secs(30),
         lease: Duration::from_secs(3),
         drain_grace: Duration::from_secs(10),
+    }
+}
+
+/// The mailbox of a session that nobody serves.
+pub(crate) fn handle() -> Arc<Handle> {
+    Arc::new(Handle::active(Outbound::new(9, 900)))
+}
+
+/// A group in which whatever is sent comes to the same.
+pub(crate) struct NoGroup(pub(crate) Result<(), CallError>);
+
+impl Group for NoGroup {
+    fn verify(
+        &self,
+        _: NodeId,
+        _: &v1::VerifyRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn enter(&self, _: NodeId, _: &v1::Enter) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn frame(&self, _: NodeId, _: &v1::Frame) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn offline(&self, _: NodeId, _: &v1::Offline) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn leave(&self, _: NodeId, _: &v1::LeaveMarker) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn stay(&self, _: NodeId, _: &v1::Stay) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn owner_report(&self, _: NodeId, _: &v1::Logins) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn owner_ended(&self, _: NodeId, _: &v1::Ended) -> Result<(), CallError> {
+        self.0.clone()
+    }
+
+    fn set_load(&self, _: u64) {}
+
+    fn ready(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn set_draining(&self) {}
+
+    fn leave_group(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -63,6 +138,11 @@ impl Fixture {
     }
 
     async fn with(limits: Limits) -> Fixture {
+        Fixture::entering(limits, None).await
+    }
+
+    /// A gate whose sessions enter this scene.
+    async fn entering(limits: Limits, enter: Option<&str>) -> Fixture {
         let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
         let listeners = Listeners {
             tcp: Some(bind().await),
@@ -71,10 +151,10 @@ impl Fixture {
         let config = GateConfig {
             name: "gate@0".parse().unwrap(),
             verify: "scene@0".parse().unwrap(),
-            enter: None,
+            enter: enter.map(|name| name.parse().unwrap()),
             limits,
         };
-        let sessions = Arc::new(Sessions::new(&config.limits));
+        let sessions = Arc::new(Sessions::new(&config));
         let scene = Arc::new(Scene::new(Arc::clone(&sessions)));
         let gate = Gate::with_group(config, listeners, scene.clone(), sessions);
         Fixture { gate, scene }
@@ -107,7 +187,8 @@ impl Fixture {
     /// Waits until nothing is left of any connection.
     async fn deserted(&self) {
         eventually("every connection is gone", || {
-            self.gate.shared().connections.len() == 0 && self.gate.sessions() == 0
+            self.gate.shared().connections.len() == 0
+                && self.gate.shared().sessions.table.seats() == 0
         })
         .await;
     }

@@ -14,8 +14,8 @@ use protocol::{
     v1::CloseReason,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, tcp::OwnedWriteHalf},
     time::timeout,
 };
 
@@ -88,6 +88,29 @@ impl Transport {
         }
     }
 
+    /// What those need who deliver at once, if it can be done over this socket.
+    pub(crate) fn lend(&mut self) -> Option<OwnedWriteHalf> {
+        match self {
+            Transport::Tcp(socket) => socket.lend(),
+            Transport::WebSocket(_) => None,
+        }
+    }
+
+    /// They need it no more.
+    pub(crate) fn take_back(&mut self, lent: Option<OwnedWriteHalf>) {
+        if let (Transport::Tcp(socket), Some(lent)) = (self, lent) {
+            socket.take_back(lent);
+        }
+    }
+
+    /// The next frame, if it came together with the one before.
+    pub(crate) fn next_read(&mut self) -> Option<Result<Frame, CloseReason>> {
+        match self {
+            Transport::Tcp(socket) => socket.next_read(),
+            Transport::WebSocket(_) => None,
+        }
+    }
+
     /// Writes what is in `batch` and, where `reading`, reads; whatever is done
     /// first. Cancelled, it has lost nothing: a frame half read stays in the
     /// socket's buffer, a batch half written in `batch`.
@@ -155,25 +178,50 @@ impl Transport {
                 // The answer to the client's own good-bye.
                 socket.flush().await?;
             }
-            linger(self.socket()).await
+            self.linger().await
         };
         // Whether it was read in time changes nothing any more.
         let _: Result<io::Result<()>, _> = timeout(FAREWELL_TIME, ending).await;
     }
 
-    fn socket(&mut self) -> &mut TcpStream {
+    /// Ends our side, and reads on until the client has ended its own. A socket
+    /// that is closed with unread bytes in it resets the connection, and the reset
+    /// may overtake the farewell.
+    async fn linger(&mut self) -> io::Result<()> {
         match self {
-            Transport::Tcp(socket) => socket.get_mut(),
-            Transport::WebSocket(socket) => socket.get_mut(),
+            Transport::Tcp(socket) => socket.linger().await,
+            Transport::WebSocket(socket) => {
+                let socket = socket.get_mut();
+                socket.shutdown().await?;
+                read_to_end(socket).await
+            }
         }
     }
 }
 
-/// Ends our side, and reads on until the client has ended its own. A socket
-/// that is closed with unread bytes in it resets the connection, and the reset
-/// may overtake the farewell.
-async fn linger(socket: &mut TcpStream) -> io::Result<()> {
-    socket.shutdown().await?;
+/// All that a gate makes of a WebSocket client's bytes, handed to `hear`, and
+/// why nothing follows: for the fuzzer, on whatever `socket`.
+#[doc(hidden)]
+pub async fn read_websocket(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    max_body: usize,
+    mut hear: impl FnMut(Option<Frame>),
+) -> CloseReason {
+    let mut socket = match websocket::WebSocket::accept(socket, max_body).await {
+        Ok(socket) => socket,
+        Err(reason) => return reason,
+    };
+    loop {
+        match poll_fn(|cx| socket.poll_read(cx)).await {
+            Ok(Incoming::Frame(frame)) => hear(Some(frame)),
+            Ok(Incoming::Heartbeat) => hear(None),
+            Err(reason) => return reason,
+        }
+    }
+}
+
+/// Reads on until the client has ended its side.
+async fn read_to_end(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     let mut ignored = vec![0; 4096];
     while socket.read(&mut ignored).await? > 0 {}
     Ok(())

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use prost::Message;
 use protocol::{
-    CallError, ErrorKind, Login, NodeId, SessionId,
+    CallError, ErrorKind, Login, SessionId,
     v1::{VerifyRequest, VerifyResponse, verify_response::Outcome},
 };
+use session::gate::Scenes;
 use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
+    owner::Authority,
     session::{Accepted, Denied},
     shared::Shared,
 };
@@ -21,8 +23,8 @@ use crate::{
 /// scene's log and nobody else's business.
 const SCRIPT_FAILED: &str = "verification failed";
 
-/// The answer, and the scene that gave it.
-pub(crate) type Verdict = Result<(NodeId, Accepted), Denied>;
+/// The answer, and in whose name it was given.
+pub(crate) type Verdict = Result<(Authority, Accepted), Denied>;
 
 /// Asks; dropped, the question is withdrawn. Ends within the group's time for
 /// a call.
@@ -35,7 +37,7 @@ pub(crate) fn ask(
     let shared = Arc::clone(shared);
     Box::pin(async move {
         let name = &shared.config.verify;
-        let verdict = match shared.group.resolve(name) {
+        let verdict = match shared.sessions.directory.ready(name) {
             None => Err(CallError::new(
                 ErrorKind::NotFound,
                 format!("{name} is not in the group"),
@@ -47,15 +49,16 @@ pub(crate) fn ask(
                     ip: ip.to_canonical().to_string(),
                     gate_name: shared.config.name.to_string(),
                 };
+                let authority = shared.sessions.owner.authority(scene);
                 let asked = Instant::now();
                 let answer = shared.group.verify(scene, &request).await;
                 let metrics = &shared.sessions.metrics;
                 metrics.verify_seconds.record(asked.elapsed().as_secs_f64());
-                answer.map(|answer| (scene, answer))
+                answer.map(|answer| (authority, answer))
             }
         };
         let verdict = match verdict {
-            Ok((scene, answer)) => decide(answer).map(|accepted| (scene, accepted)),
+            Ok((authority, answer)) => decide(answer).map(|accepted| (authority, accepted)),
             Err(error) => Err(failed(&error)),
         };
         verdict.map_err(|(denied, error)| {
@@ -96,6 +99,7 @@ fn decide(answer: Bytes) -> Result<Accepted, Failure> {
             })
         }
         Some(Outcome::Refused(text)) => Err((Denied::Refused(text), None)),
+        Some(Outcome::Superseded(_)) => Err((Denied::Superseded, None)),
         None => Err(wrong("the answer says neither yes nor no".to_owned())),
     }
 }
@@ -124,6 +128,8 @@ mod tests {
         assert_eq!(decided(accepted("alice")).unwrap().login, Login(7));
         let refused = Some(Outcome::Refused("not today".to_owned()));
         assert_eq!(decided(refused), Err(Denied::Refused("not today".into())));
+        let superseded = Some(Outcome::Superseded(protocol::v1::Superseded {}));
+        assert_eq!(decided(superseded), Err(Denied::Superseded));
     }
 
     #[test]

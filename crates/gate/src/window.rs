@@ -44,7 +44,7 @@ pub(crate) struct SceneWindow {
     scene: NodeId,
     capacity: u32,
     room: Semaphore,
-    retired: AtomicBool,
+    reachable: AtomicBool,
 }
 
 impl SessionWindow {
@@ -63,22 +63,15 @@ impl SessionWindow {
         self.unfinished.len() >= self.capacity || self.weight >= self.share
     }
 
-    /// Whether every frame is finished.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unfinished.is_empty()
+    /// How many frames are not finished.
+    pub(crate) fn len(&self) -> usize {
+        self.unfinished.len()
     }
 
     /// A frame of this weight is on its way.
     pub(crate) fn send(&mut self, weight: u32) {
         self.unfinished.push_back(weight);
         self.weight += weight as usize;
-    }
-
-    /// The latest frame was not sent after all. Returns what it weighs.
-    pub(crate) fn take_back(&mut self) -> usize {
-        let weight = self.unfinished.pop_back().unwrap_or_default() as usize;
-        self.weight -= weight;
-        weight
     }
 
     /// The oldest `frames` are finished. Handlers may finish in another order
@@ -104,19 +97,20 @@ impl SceneWindow {
             scene,
             capacity,
             room: Semaphore::new(capacity as usize),
-            retired: AtomicBool::new(false),
+            reachable: AtomicBool::new(true),
         }
     }
 
-    /// Nothing will be finished any more: the scene is gone, or this gate is
-    /// another node to it.
-    pub(crate) fn retire(&self) {
-        self.retired.store(true, Ordering::SeqCst);
+    /// Whether what is sent to the scene gets there now, as far as is known.
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.reachable.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing will be finished any more.
-    pub(crate) fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::SeqCst)
+    /// A broker has said that it has no link to the scene, or the scene has been
+    /// heard of since. Frames are held meanwhile: if the scene is gone in the end,
+    /// they go to its successor.
+    pub(crate) fn set_reachable(&self, reachable: bool) {
+        self.reachable.store(reachable, Ordering::Relaxed);
     }
 
     /// Whose window it is.
@@ -207,10 +201,9 @@ mod tests {
         assert!(!window.is_full());
         window.send(60);
         assert!(window.is_full());
-        assert_eq!(window.take_back(), 60);
-        assert!(!window.is_full());
         assert_eq!(window.finish(1).weight, 60);
-        assert_eq!((window.take_back(), window.is_empty()), (0, true));
+        assert!(!window.is_full());
+        assert_eq!((window.finish(9).weight, window.len()), (60, 0));
     }
 
     #[test]
@@ -267,7 +260,7 @@ mod tests {
                 }
                 prop_assert!(window.unfinished.len() <= capacity);
                 prop_assert!(window.weight < share + 1_000);
-                prop_assert!(!window.is_empty() || !window.is_full());
+                prop_assert!(window.len() > 0 || !window.is_full());
             }
             prop_assert_eq!(sent, freed + window.finish(u32::MAX).weight);
         }

@@ -74,7 +74,9 @@ fn limits() -> Limits {
         send_queue_frames: 1024,
         frames_per_second: 1_000_000,
         frame_burst: 1_000_000,
+        rate_patience: Duration::from_secs(30),
         sessions_per_gate: 50_000,
+        unverified_per_gate: 2_048,
         connections_per_address: 256,
         session_window: 16,
         scene_window_bytes: 16 * 1024 * 1024,
@@ -83,6 +85,7 @@ fn limits() -> Limits {
         call_timeout: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(30),
         handler_warn: Duration::from_secs(1),
+        scene_hold: Duration::from_secs(30),
         lease: Duration::from_secs(1),
         drain_grace: Duration::from_secs(10),
     }
@@ -112,6 +115,8 @@ struct Scene {
     node: OnceLock<Node>,
     logins: AtomicU64,
     present: Mutex<Vec<(String, u64, NodeId)>>,
+    /// The holding of who has entered last.
+    holding: AtomicU64,
 }
 
 impl Scene {
@@ -126,6 +131,7 @@ impl Scene {
                 let scene = Arc::clone(&scene);
                 move |message| {
                     let enter = v1::Enter::decode(message.body).unwrap();
+                    scene.holding.store(enter.holding.into(), Ordering::SeqCst);
                     let entered = (enter.session_id, enter.login, message.source);
                     scene.present.lock().unwrap().push(entered);
                 }
@@ -137,12 +143,15 @@ impl Scene {
             .message(method::SESSION_OFFLINE, {
                 let scene = Arc::clone(&scene);
                 move |message| {
-                    let gone = v1::Offline::decode(message.body).unwrap().login;
-                    scene
-                        .present
-                        .lock()
-                        .unwrap()
-                        .retain(|(_, login, _)| *login != gone);
+                    let v1::Offline { login, holding } = v1::Offline::decode(message.body).unwrap();
+                    scene.release(message.source, login, holding, true);
+                }
+            })
+            .message(method::SESSION_LEAVE, {
+                let scene = Arc::clone(&scene);
+                move |message| {
+                    let marker = v1::LeaveMarker::decode(message.body).unwrap();
+                    scene.release(message.source, marker.login, marker.holding, false);
                 }
             })
             // The word that a gate is gone may overtake its last messages.
@@ -183,6 +192,21 @@ impl Scene {
         async { Ok(response.into()) }
     }
 
+    /// A session goes, and so the scene says.
+    fn release(&self, gate: NodeId, login: u64, holding: u32, offline: bool) {
+        let mut present = self.present.lock().unwrap();
+        present.retain(|(_, present, _)| *present != login);
+        let left = v1::Left {
+            login,
+            holding,
+            offline,
+            extra_data: Bytes::new(),
+        };
+        let node = self.node.get().unwrap();
+        node.control_message(gate, method::SESSION_LEFT, &left)
+            .unwrap();
+    }
+
     fn echo(&self, gate: NodeId, frame: Bytes) {
         let v1::Frame { login, cmd, body } = v1::Frame::decode(frame).unwrap();
         let node = self.node.get().unwrap();
@@ -190,6 +214,7 @@ impl Scene {
             logins: vec![login],
             cmd,
             body,
+            ..Default::default()
         };
         node.notify_message(gate, method::GATE_DELIVER, &deliver)
             .unwrap();
@@ -201,9 +226,31 @@ impl Scene {
             .unwrap();
     }
 
+    /// Asks for the only session to go to another scene.
+    fn send_away(&self, to: &str) {
+        let (_, login, gate) = self.present.lock().unwrap()[0].clone();
+        let change = v1::ChangeScene {
+            login,
+            holding: self.holding.load(Ordering::SeqCst) as u32,
+            to_scene: to.to_owned(),
+            extra_data: Bytes::new(),
+        };
+        let node = self.node.get().unwrap();
+        node.control_message(gate, method::GATE_CHANGE, &change)
+            .unwrap();
+    }
+
     fn present(&self) -> Vec<String> {
         let present = self.present.lock().unwrap();
         present.iter().map(|(name, ..)| name.clone()).collect()
+    }
+
+    /// Gives its only session away, and leaves.
+    async fn hand_over(&self, to: &str) {
+        self.node.get().unwrap().set_state(v1::NodeState::Draining);
+        self.send_away(to);
+        eventually("it has gone", || self.present().is_empty()).await;
+        self.leave().await;
     }
 
     async fn leave(&self) {
@@ -300,19 +347,86 @@ async fn verified_session_enters_the_scene_that_the_gate_names() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scene_that_goes_takes_its_sessions_and_its_successor_takes_new_ones() {
+async fn session_waits_for_its_scene_to_come_back_and_goes_on() {
     let master = master(listener().await);
     let local = || Uplink::Local(master.local());
     let gate = gate(local(), None).await;
-    let address = gate.tcp_address().unwrap();
+    let mut scene = Scene::start("scene@0", local()).await;
+    let mut alice = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
     for round in 0..5 {
-        let scene = Scene::start("scene@0", local()).await;
-        let mut alice = logged_in_later(address, "alice").await;
         echoes(&mut alice, &format!("round {round}")).await;
-        scene.leave().await;
-        assert_eq!(reason(&mut alice).await, "scene_lost");
+        scene.hand_over("scene@0").await;
+        alice.send(7, b"while it is away").await.unwrap();
+        scene = Scene::start("scene@0", local()).await;
+        let echo = soon(alice.recv()).await.unwrap();
+        assert_eq!(&echo.body[..], b"while it is away");
+        assert_eq!(scene.present(), ["alice"]);
     }
-    eventually("nobody is left", || gate.sessions() == 0).await;
+    assert_eq!(gate.sessions(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_bounces_between_two_scenes_under_traffic_and_nothing_is_lost() {
+    const FRAMES: u32 = 20_000;
+    let master = master(listener().await);
+    let remote = || Uplink::Remote(master.address());
+    let scenes = [
+        Scene::start("scene@0", remote()).await,
+        Scene::start("scene@1", remote()).await,
+    ];
+    let gate = gate(remote(), None).await;
+    let client = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
+    let (mut sender, mut receiver) = client.split();
+    let sending = tokio::spawn(async move {
+        for number in 0..FRAMES {
+            sender.send(7, &number.to_le_bytes()).await.unwrap();
+        }
+        sender
+    });
+    let stop = Arc::new(AtomicU64::new(0));
+    let bouncing = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            let mut changes = 0;
+            while stop.load(Ordering::SeqCst) == 0 {
+                let (from, to) = (changes % 2, ["scene@1", "scene@0"][changes % 2]);
+                let scene = &scenes[from];
+                eventually("it is here", || !scene.present().is_empty()).await;
+                scene.send_away(to);
+                eventually("it has gone", || scene.present().is_empty()).await;
+                changes += 1;
+            }
+            changes
+        }
+    });
+    // Replies of two scenes may overtake each other; no frame is missing or twice.
+    let mut seen = vec![false; FRAMES as usize];
+    for _ in 0..FRAMES {
+        let echo = soon(receiver.recv()).await.unwrap();
+        let number = u32::from_le_bytes(echo.body[..4].try_into().unwrap());
+        assert!(!std::mem::replace(&mut seen[number as usize], true));
+    }
+    stop.store(1, Ordering::SeqCst);
+    let changes = soon(bouncing).await.unwrap();
+    assert!(changes > 10, "{changes}");
+    drop(soon(sending).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_drain_is_answered_and_heard() {
+    let master = master(listener().await);
+    let local = || Uplink::Local(master.local());
+    let scene = Scene::start("scene@0", local()).await;
+    let gate = gate(local(), None).await;
+    let _alice = logged_in_later(gate.tcp_address().unwrap(), "alice").await;
+    let node = scene.node.get().unwrap();
+    let id = node.resolve(&"gate@0".parse().unwrap()).unwrap();
+    let request = v1::DrainRequest::default();
+    let response: v1::DrainResponse = soon(node.call_message(id, method::NODE_DRAIN, &request))
+        .await
+        .unwrap();
+    assert_eq!(response.sessions, 1);
+    soon(gate.drain_requested()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,10 @@ pub const CMD_VERIFY: u16 = 0;
 pub const CMD_PING: u16 = u16::MAX;
 /// On the gate's `cmd` 0: the connection ends, for the reason in the body.
 pub const FLAG_CLOSED: u16 = 1;
+/// On the gate's `cmd` 0: a notice for the client, in a word; the connection goes
+/// on. The only word so far is `draining`: it will be closed soon, and another
+/// gate is to be had.
+pub const FLAG_NOTICE: u16 = 4;
 
 /// One message of or to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

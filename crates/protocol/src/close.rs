@@ -24,6 +24,7 @@ pub fn close_reason_name(reason: CloseReason) -> &'static str {
         CloseReason::SceneLost => "scene_lost",
         CloseReason::GroupLost => "group_lost",
         CloseReason::Draining => "draining",
+        CloseReason::CrowdedOut => "crowded_out",
     }
 }
 
@@ -33,7 +34,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_protocol_in_lower_case() {
-        for number in 0..=18 {
+        for number in 0..=19 {
             let reason = CloseReason::try_from(number).unwrap();
             let expected = reason
                 .as_str_name()
@@ -42,7 +43,7 @@ mod tests {
             assert_eq!(close_reason_name(reason), expected);
         }
         assert!(
-            CloseReason::try_from(19).is_err(),
+            CloseReason::try_from(20).is_err(),
             "a reason without a test"
         );
     }

@@ -10,9 +10,30 @@ pub const SESSION_ENTER: &str = "session.enter";
 pub const SESSION_FRAME: &str = "session.frame";
 /// Control to the scene: an `Offline`.
 pub const SESSION_OFFLINE: &str = "session.offline";
+/// Control to the scene: a `LeaveMarker`.
+pub const SESSION_LEAVE: &str = "session.leave";
+/// Control to the scene: a `Stay`.
+pub const SESSION_STAY: &str = "session.stay";
+/// Request to every scene: a `Fence`, answered by nothing.
+pub const SESSION_FENCE: &str = "session.fence";
+/// Control to the gate: a `Left`.
+pub const SESSION_LEFT: &str = "session.left";
 /// Control to the gate: a `Finished`.
 pub const SESSION_FINISHED: &str = "session.finished";
 /// Notify to the gate: a `Deliver`.
 pub const GATE_DELIVER: &str = "gate.deliver";
 /// Control to the gate: a `Close`.
 pub const GATE_CLOSE: &str = "gate.close";
+/// Control to the gate: a `ChangeScene`.
+pub const GATE_CHANGE: &str = "gate.change";
+/// Control to the gate: a `Membership`.
+pub const GATE_CHANNEL: &str = "gate.channel";
+/// Request to the gate: a `Replace`, answered by nothing.
+pub const GATE_REPLACE: &str = "gate.replace";
+/// Control to the verifying scene's host: a `Logins`.
+pub const OWNER_REPORT: &str = "owner.report";
+/// Control to the verifying scene's host: an `Ended`.
+pub const OWNER_ENDED: &str = "owner.ended";
+/// Request to a gate or a scene: a `DrainRequest`, answered by a
+/// `DrainResponse`.
+pub const NODE_DRAIN: &str = "node.drain";

@@ -9,7 +9,9 @@ use clap::{Parser, Subcommand};
 use daemon::Exit;
 
 use crate::{
+    bots::{self, BotsArgs},
     check::{self, CheckArgs},
+    drain::{self, DrainArgs},
     nodes::{self, NodesArgs},
     solo::become_solo,
     up::{self, UpArgs},
@@ -34,6 +36,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Prints who is in a group, as its master sees it
     Nodes(NodesArgs),
+    /// Asks a gate or a scene to finish what it has, and waits for its end
+    Drain(DrainArgs),
+    /// Lets clients loose on a group: what is lost, repeated, late, and by how much
+    Bots(BotsArgs),
     /// Runs a whole group in one process (redrabbit-solo)
     #[command(disable_help_flag = true)]
     Solo(PassedOn),
@@ -60,6 +66,8 @@ Examples:
   redrabbit check configs/local.toml
   redrabbit up configs/local.toml --script my_game.py
   redrabbit nodes
+  redrabbit drain scene@0 --to scene@1
+  redrabbit bots --count 1000
 
 Exit codes are at the end of each command's --help: 0 is good, 64 a wrong
 command line, 78 a wrong topology file, 1 anything else.";
@@ -79,6 +87,17 @@ pub fn run(cli: Cli) -> Exit {
         },
         Command::Nodes(args) => match nodes::run(&args) {
             Ok(text) => print(&text),
+            Err(error) => fail(&error, error.exit()),
+        },
+        Command::Drain(args) => match drain::run(&args) {
+            Ok(()) => Exit::Ok,
+            Err(error) => fail(&error, error.exit()),
+        },
+        Command::Bots(args) => match bots::run(&args) {
+            Ok((text, exit)) => {
+                print(&text);
+                exit
+            }
             Err(error) => fail(&error, error.exit()),
         },
         Command::Solo(PassedOn { args }) => fail(&become_solo("solo", &args), Exit::Failure),

@@ -1,15 +1,17 @@
 //! `redrabbit nodes` against a master that answers, refuses, or is not there.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod authority;
+
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
+use authority::Authority;
 use protocol::tls::{Tls, TlsFiles};
 use protocol::v1::{
     JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
     ListNodesResponse, NodeRecord, NodeState, Role, Script, Snapshot,
     registry_server::{Registry, RegistryServer},
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, time::timeout};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming, transport::Server};
@@ -192,36 +194,6 @@ async fn start_tls_master(folder: &Path) -> SocketAddr {
         .serve_with_incoming(tls.unwrap().incoming(listener));
     tokio::spawn(serving);
     address
-}
-
-/// Signs certificates for the nodes of a folder.
-struct Authority<'a> {
-    folder: &'a Path,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority<'_> {
-    fn new(folder: &Path) -> Authority<'_> {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        fs::write(folder.join("authority.pem"), certificate.pem()).unwrap();
-        Authority {
-            folder,
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// Writes `file`.pem and `file`.key.
-    fn certify(&self, file: &str, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let path = |end: &str| self.folder.join(format!("{file}.{end}"));
-        fs::write(path("pem"), certificate.pem()).unwrap();
-        fs::write(path("key"), key.serialize_pem()).unwrap();
-    }
 }
 
 #[tokio::test]

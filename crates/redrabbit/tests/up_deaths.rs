@@ -42,6 +42,35 @@ async fn with_restart_a_dead_role_is_started_again_and_said_to_be() {
 }
 
 #[tokio::test]
+async fn a_role_that_was_drained_has_ended_and_the_others_go_on() {
+    let mut up = Stage::new().up().comes_up().await;
+    // What it is told by an operator ends like what it is told by a signal.
+    kill_process(up.stage.pids()[2], Signal::TERM).unwrap();
+    up.says("gate@0 has ended: exit code 0; it is not started again (--restart would)")
+        .await;
+    assert_eq!(up.stage.living().len(), 2);
+    up.signal(Signal::TERM);
+    let (status, log, stage) = up.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let events = stage.events();
+    let starts = events.iter().filter(|event| event.starts_with("started"));
+    assert_eq!(starts.count(), 3);
+}
+
+#[tokio::test]
+async fn with_restart_a_role_that_was_drained_comes_back() {
+    let mut up = Stage::new().args(&["--restart"]).up().comes_up().await;
+    kill_process(up.stage.pids()[1], Signal::TERM).unwrap();
+    up.says("scene@0 has ended: exit code 0; it is started again in 1 s")
+        .await;
+    up.says("scene@0 is ready").await;
+    up.signal(Signal::TERM);
+    let (status, log, stage) = up.ended().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(stage.living().is_empty());
+}
+
+#[tokio::test]
 async fn with_restart_a_role_that_never_gets_ready_is_tried_ever_more_rarely() {
     let stage = Stage::new().conduct("scene@0", r#"{"exits": 3}"#);
     let mut up = stage.args(&["--restart"]).up();

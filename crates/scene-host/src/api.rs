@@ -1,9 +1,11 @@
 //! `_ffext`: the native half of the Python package.
 
+mod arguments;
 mod graft;
 mod log;
 mod register;
 mod send;
+mod session;
 
 use pyo3::prelude::*;
 
@@ -18,6 +20,9 @@ pub(crate) mod _ffext {
     use super::register::{check_thread, entered, failed, install, left, load_failed, loaded};
     #[pymodule_export]
     use super::send::{
-        broadcast_msg_session, close_session, multi_send_msg_session, send_msg_session,
+        broadcast_msg_gate, broadcast_msg_session, multi_send_msg_session, send_channel,
+        send_msg_session,
     };
+    #[pymodule_export]
+    use super::session::{change_session_scene, close_session, join_channel, leave_channel};
 }

@@ -8,14 +8,14 @@ use std::{
 use metrics::counter;
 use protocol::{Login, NodeId, v1::CloseReason};
 use pyo3::{prelude::*, types::PyString};
+use session::scene::{Entered, SeatId};
 use tracing::{debug, info, warn};
 
 use crate::{
-    Action, Enter, Event, Verdict, Verify,
+    Action, Enter, Event, Leave, Stay, Verdict, Verify,
     handlers::Callback,
     host::{Host, Phase},
     jobs::{Owed, Work},
-    sessions::Entered,
     turns::is_awaitable,
 };
 
@@ -66,13 +66,16 @@ impl Host {
             }
             Event::Verify(verify) => self.verify(py, *verify),
             Event::Enter(enter) => self.enter(py, *enter),
-            Event::Offline { gate, login } => {
-                let seat = self.sessions.borrow_mut().offline(gate, login);
-                match seat {
-                    Some(seat) => self.run_jobs(py, seat),
-                    None => debug!(%gate, %login, "offline of a session that is not here"),
-                }
+            Event::Offline {
+                gate,
+                login,
+                holding,
+            } => {
+                let seat = self.sessions.borrow_mut().offline(gate, login, holding);
+                self.run_jobs_of(py, seat, login, "offline");
             }
+            Event::Leave(leave) => self.leave(py, *leave),
+            Event::Stay(stay) => self.stay(py, &stay),
             Event::GateGone(gate) => {
                 let seats = self.sessions.borrow_mut().lose_gate(gate);
                 if !seats.is_empty() {
@@ -100,7 +103,9 @@ impl Host {
                     let _ = outcome.send(self.check(py, &source, &file_name));
                 }
             }
-            Event::Stop(grace) => self.begin_stop(py, grace),
+            // Answered when the batch is handed over, or a later one.
+            Event::Fence { gate, clear } => self.fences.borrow_mut().push((gate, clear)),
+            Event::Stop { grace, to_scene } => self.begin_stop(py, grace, to_scene),
         }
     }
 
@@ -113,7 +118,8 @@ impl Host {
             Verdict::Refused(reason.to_owned())
         };
         if self.phase.get() != Phase::Running {
-            let _ = verify.verdict.send(refuse("the scene is stopping"));
+            // To the gate that is a scene which is not there.
+            counter!("redrabbit_verifications_total", "outcome" => "unavailable").increment(1);
             return;
         }
         if self.shared.status.borrow().version == 0 {
@@ -152,10 +158,10 @@ impl Host {
 
     fn enter(self: &Rc<Self>, py: Python<'_>, enter: Enter) {
         let (gate, login, session) = (enter.gate, enter.login, enter.session.clone());
-        if self.phase.get() != Phase::Running {
-            // Everybody has been told already that they are offline. The gate
-            // ends its connections when the scene is gone.
-            debug!(%session, %login, "session enters a scene that is stopping");
+        if self.phase.get() == Phase::Ending {
+            // Nobody waits for it to leave. The gate holds it when the scene is
+            // gone.
+            debug!(%session, %login, "session enters a scene that is ending");
             return;
         }
         let older = self.sessions.borrow_mut().supersede(&session, login);
@@ -168,12 +174,57 @@ impl Host {
             PyString::new(py, session.as_str()).unbind()
         });
         match entered {
-            Entered::Seated(seat) => self.run_jobs(py, seat),
+            Entered::Seated(seat) => {
+                self.run_jobs(py, seat);
+                if self.phase.get() == Phase::Stopping {
+                    self.hand_on(py, session.as_str());
+                }
+            }
             Entered::Stale => {
                 info!(%session, %login, "session is held by a newer login");
                 self.close(py, gate, login, CloseReason::Replaced);
             }
             Entered::Again => warn!(%session, %login, "session entered twice"),
+        }
+    }
+
+    fn leave(self: &Rc<Self>, py: Python<'_>, leave: Leave) {
+        let login = leave.login;
+        let seat = self.sessions.borrow_mut().leave(
+            leave.gate,
+            login,
+            leave.holding,
+            leave.to_scene,
+            leave.extra_data,
+        );
+        self.run_jobs_of(py, seat, login, "leave");
+    }
+
+    fn stay(self: &Rc<Self>, py: Python<'_>, stay: &Stay) {
+        let (login, to_scene, reason) = (stay.login, &stay.to_scene, &stay.reason);
+        let Some(session) = self.sessions.borrow_mut().stay(stay.gate, login) else {
+            debug!(%login, to_scene, reason, "session that is not here stays");
+            return;
+        };
+        counter!("redrabbit_scene_changes_refused_total").increment(1);
+        warn!(target: "script", %session, %login, to_scene, reason, "session stays");
+        // Its gate always holds it for this scene's return.
+        if self.phase.get() == Phase::Stopping && to_scene != self.name.as_str() {
+            self.heir.take();
+            self.hand_on(py, session.as_str());
+        }
+    }
+
+    fn run_jobs_of(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        seat: Option<SeatId>,
+        login: Login,
+        what: &'static str,
+    ) {
+        match seat {
+            Some(seat) => self.run_jobs(py, seat),
+            None => debug!(%login, what, "said of a session that is not here or is going"),
         }
     }
 

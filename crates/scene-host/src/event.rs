@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use protocol::{Login, NodeId, SessionId};
+use protocol::{Login, NodeId, NodeName, SessionId};
+pub use session::scene::Enter;
 use tokio::sync::oneshot;
 
 use crate::{ReloadOutcome, SyntaxProblem};
@@ -32,11 +33,24 @@ pub enum Event {
         gate: NodeId,
         /// The session's login.
         login: Login,
+        /// The holding that it ends.
+        holding: u32,
     },
+    /// A session goes to another scene.
+    Leave(Box<Leave>),
+    /// A gate has refused to send a session to another scene.
+    Stay(Box<Stay>),
     /// A gate is gone, and its clients with it.
     GateGone(NodeId),
     /// The scene is out of the group: no gate knows its sessions any more.
     GroupLost,
+    /// Somebody waits until no session of a gate that is gone is here any more.
+    Fence {
+        /// The gate.
+        gate: NodeId,
+        /// Who waits.
+        clear: oneshot::Sender<()>,
+    },
     /// Load the script, or a module of it, again.
     Reload {
         /// The module; none is the script itself.
@@ -53,8 +67,14 @@ pub enum Event {
         /// Who wants to know what is wrong with it.
         outcome: oneshot::Sender<Result<(), SyntaxProblem>>,
     },
-    /// End, when all sessions have been told, or after this long.
-    Stop(Duration),
+    /// End, when all sessions have left.
+    Stop {
+        /// How long the end may take.
+        grace: Duration,
+        /// The scene that takes the sessions; none holds them for the return of
+        /// this one.
+        to_scene: Option<NodeName>,
+    },
 }
 
 /// A client that wants to come in.
@@ -81,8 +101,6 @@ pub enum Verdict {
     Accepted {
         /// Who it is.
         session: SessionId,
-        /// The number of this login.
-        login: Login,
         /// What the client is told.
         reply: Bytes,
     },
@@ -90,19 +108,30 @@ pub enum Verdict {
     Refused(String),
 }
 
-/// A session that begins.
+/// A session that goes to another scene.
 #[derive(Clone, Debug)]
-pub struct Enter {
-    /// The gate that the client is connected to.
+pub struct Leave {
+    /// The gate that says so.
     pub gate: NodeId,
-    /// Who it is.
-    pub session: SessionId,
-    /// The number of its login.
+    /// The session's login.
     pub login: Login,
-    /// When it connected, Unix time in seconds.
-    pub online_time: u64,
-    /// The scene that it comes from; empty when it has just been let in.
-    pub from_scene: String,
-    /// What that scene sends along.
+    /// The holding that ends.
+    pub holding: u32,
+    /// Where it goes.
+    pub to_scene: String,
+    /// What goes along, as it was asked for.
     pub extra_data: Bytes,
+}
+
+/// A session that stays, since its gate cannot send it where it was to go.
+#[derive(Clone, Debug)]
+pub struct Stay {
+    /// The gate that says so.
+    pub gate: NodeId,
+    /// The session's login.
+    pub login: Login,
+    /// Where it was to go.
+    pub to_scene: String,
+    /// Why not.
+    pub reason: String,
 }

@@ -8,29 +8,30 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap, VecDeque},
+    mem,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use metrics::counter;
-use protocol::Login;
+use protocol::{NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
-use tokio::sync::watch;
+use session::scene::Sessions;
+use tokio::sync::{oneshot, watch};
 use topology::Limits;
 use tracing::warn;
 
 use crate::{
-    Action, Event, Inbox, Outbox, ScriptStatus,
+    Action, Event, Inbox, Outbox, Peers, ScriptStatus,
     activity::Activity,
     context::Context,
     handlers::Handlers,
     jobs::{Pending, Ticket},
     json::KeyCache,
-    sessions::Sessions,
 };
 
 thread_local! {
@@ -45,10 +46,13 @@ pub(crate) struct Shared {
     pub(crate) activity: Arc<Activity>,
     pub(crate) sessions: Arc<AtomicU64>,
     pub(crate) status: watch::Sender<ScriptStatus>,
+    pub(crate) peers: Arc<Peers>,
 }
 
 /// The state of the script's thread.
 pub(crate) struct Host {
+    /// The scene's name.
+    pub(crate) name: NodeName,
     pub(crate) shared: Shared,
     pub(crate) limits: Limits,
     pub(crate) sessions: RefCell<Sessions<Py<PyString>>>,
@@ -63,11 +67,14 @@ pub(crate) struct Host {
     pub(crate) phase: Cell<Phase>,
     /// How long the end may take.
     pub(crate) grace: Cell<Duration>,
+    /// Who takes the sessions at the end; none holds them for the scene's return.
+    pub(crate) heir: RefCell<Option<NodeName>>,
+    /// Who waits until no session of a gate is here.
+    pub(crate) fences: RefCell<Vec<(NodeId, oneshot::Sender<()>)>>,
     pub(crate) python: Callables,
     gathered: RefCell<Vec<Action>>,
     /// Whether somebody will hand over what is gathered.
     flush_is_due: Cell<bool>,
-    last_login: Cell<u64>,
     /// Whether it has been said that messages are dropped.
     outbox_is_full: Cell<bool>,
 }
@@ -77,8 +84,10 @@ pub(crate) struct Host {
 pub(crate) enum Phase {
     /// It takes events.
     Running,
-    /// It ends what it has.
+    /// Nobody is let in any more, and the sessions are handed over.
     Stopping,
+    /// Who has not left is told to be offline. Nothing is taken any more.
+    Ending,
     /// The event loop has ended: nothing is begun any more.
     Ended,
 }
@@ -106,10 +115,9 @@ impl Host {
     /// works on the first while the script makes the next.
     const HAND_OVER: usize = 128;
 
-    pub(crate) fn new(shared: Shared, limits: Limits, python: Callables) -> Self {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH);
-        let micros = started.map_or(0, |since| since.as_micros());
+    pub(crate) fn new(name: NodeName, shared: Shared, limits: Limits, python: Callables) -> Self {
         Host {
+            name,
             shared,
             limits,
             sessions: RefCell::default(),
@@ -121,11 +129,11 @@ impl Host {
             next_ticket: Cell::new(0),
             phase: Cell::new(Phase::Running),
             grace: Cell::default(),
+            heir: RefCell::default(),
+            fences: RefCell::default(),
             python,
             gathered: RefCell::default(),
             flush_is_due: Cell::new(false),
-            // Higher than whatever an earlier run of this host has given.
-            last_login: Cell::new(u64::try_from(micros).unwrap_or(0)),
             outbox_is_full: Cell::new(false),
         }
     }
@@ -140,12 +148,6 @@ impl Host {
     /// This thread has no host from now on.
     pub(crate) fn uninstall() {
         HOST.with_borrow_mut(|current| *current = None);
-    }
-
-    /// The number of the next login.
-    pub(crate) fn next_login(&self) -> Login {
-        self.last_login.set(self.last_login.get() + 1);
-        Login(self.last_login.get())
     }
 
     /// The script, or the host for it, wants this done.
@@ -203,19 +205,55 @@ impl Host {
         self.flush_is_due.set(true);
     }
 
-    /// Hands over everything that is gathered, and what has been handled.
+    /// There is something to hand over if gates are to be told something, or
+    /// somebody waits for the end of sessions.
+    pub(crate) fn owe_news(&self, py: Python<'_>) {
+        if self.sessions.borrow().has_news() || !self.fences.borrow().is_empty() {
+            self.owe_flush(py);
+        }
+    }
+
+    /// Hands over everything that is gathered, then what has been handled, then
+    /// who has left: a gate that hears of the last has heard all before it.
     pub(crate) fn flush(&self) {
         self.flush_is_due.set(false);
-        let (finished, sessions) = {
+        let (finished, left, sessions) = {
             let mut sessions = self.sessions.borrow_mut();
-            (sessions.take_finished(), sessions.connected())
+            (
+                sessions.take_finished(),
+                sessions.take_left(),
+                sessions.connected(),
+            )
         };
         self.shared
             .sessions
             .store(sessions as u64, Ordering::Relaxed);
         let finished = finished.into_iter().map(Action::Finished);
-        self.gathered.borrow_mut().extend(finished);
+        let left = left.into_iter().map(Action::Left);
+        self.gathered.borrow_mut().extend(finished.chain(left));
         self.hand_over();
+        self.clear_fences();
+    }
+
+    /// Answers those who have waited until nothing of a gate was here.
+    fn clear_fences(&self) {
+        let mut fences = self.fences.borrow_mut();
+        if fences.is_empty() {
+            return;
+        }
+        let sessions = self.sessions.borrow();
+        let (held, clear): (Vec<_>, Vec<_>) = mem::take(&mut *fences)
+            .into_iter()
+            // Whoever has stopped waiting asks again.
+            .filter(|(_, waits)| !waits.is_closed())
+            .partition(|(gate, _)| match *gate {
+                NodeId::BROKER => sessions.gates().any(|gate| !self.shared.peers.has(gate)),
+                gate => sessions.holds(gate),
+            });
+        *fences = held;
+        for (_, waits) in clear {
+            let _ = waits.send(());
+        }
     }
 
     fn hand_over(&self) {

@@ -9,6 +9,7 @@ use std::{rc::Rc, time::Instant};
 use metrics::counter;
 use protocol::{Login, NodeId, SessionId};
 use pyo3::{prelude::*, types::PyCFunction};
+use session::scene::SeatId;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
@@ -17,7 +18,8 @@ use crate::{
     activity::Label,
     handlers::Callback,
     host::{Host, current},
-    sessions::SeatId,
+    leaves::read_extra,
+    verdict::verdict as make_verdict,
 };
 
 /// A coroutine that the host waits for; never given twice.
@@ -200,19 +202,37 @@ impl Host {
     fn pay(self: &Rc<Self>, py: Python<'_>, work: Work, value: Option<&Bound<'_, PyAny>>) {
         match work.owed {
             Owed::Verdict(verdict) => {
-                let made = self.verdict(&work.label, value);
+                let made = make_verdict(&work.label, value);
                 // The gate may have stopped waiting.
                 let _ = verdict.send(made);
             }
-            Owed::Turn { seat, .. } => self.end_job(py, seat),
+            Owed::Turn { seat, callback, .. } => {
+                let extra_data = value
+                    .filter(|_| callback == Callback::Leave)
+                    .and_then(|value| read_extra(&work.label, value));
+                self.end_job(py, seat, extra_data);
+            }
             Owed::Frame {
-                seat, gate, login, ..
+                seat: Some(seat),
+                gate,
+                login,
+                ..
             } => {
                 self.sessions.borrow_mut().finish(gate, login);
-                self.owe_flush(py);
-                if let Some(seat) = seat {
-                    self.end_job(py, seat);
+                self.end_job(py, seat, None);
+            }
+            Owed::Frame {
+                seat: None,
+                gate,
+                login,
+                ..
+            } => {
+                let waiting = self.sessions.borrow_mut().finish_detached(gate, login);
+                if let Some(seat) = waiting {
+                    self.run_jobs(py, seat);
                 }
+                self.owe_news(py);
+                self.stop_when_idle(py);
             }
         }
     }

@@ -13,14 +13,18 @@
 //!
 //! - [`Scene`] is a scene in its group, [`ScriptHost`] one without: the same but
 //!   for the node. [`Event`] and [`Action`] are all that crosses between them.
-//! - [`sessions`] decides, without I/O and without Python, what a session sees
-//!   and in which order; [`json`] turns JSON into objects and back.
+//! - [`session::scene`] decides, without I/O and without Python, what a session
+//!   sees and in which order; [`json`] turns JSON into objects and back.
+//! - The host of the scene that verifies clients owns their sessions: `owner` is
+//!   the door to [`session::owner`], beside the script and without it.
 //! - The Python half, `ffext`, is in `python/` and embedded in the binary. What
 //!   a reload replaces and how is said in `python/ffext/merge.py`.
 //!
 //! Invariants:
-//! - A session's enter, frames and offline are handled one at a time, in the
-//!   order in which they arrived, also by `async` functions.
+//! - A session's enter, frames, and leave or offline are handled one at a time, in
+//!   the order in which they arrived, also by `async` functions.
+//! - A gate is told once that a session has left, behind everything that the
+//!   session's handlers have sent and every frame that they have finished.
 //! - Every frame is reported as finished to the gate that sent it, once, whatever
 //!   its handler does.
 //! - A function of the script that fails is logged, counted, and harms nothing
@@ -29,8 +33,8 @@
 //! - What a handler sets in a context variable is seen by what it begins, and by
 //!   nothing else.
 //!
-//! It does not know sockets of clients, nor which gate a client should use; it
-//! does not keep sessions over a restart.
+//! It does not know sockets of clients, nor which gate a client should use; a
+//! scene that ends gives its sessions back to their gates, which hold them.
 
 mod action;
 mod activity;
@@ -39,32 +43,36 @@ mod context;
 mod crossing;
 mod delivery;
 mod dispatch;
+mod drain;
 mod embedded;
 mod error;
 mod event;
-mod gates;
+mod fence;
 mod handlers;
 mod host;
 mod interpreter;
 mod jobs;
 pub mod json;
+mod leaves;
 mod lifecycle;
 mod node;
+mod owner;
+mod peers;
 mod report;
 mod scene;
 mod script_handle;
 mod script_host;
-pub mod sessions;
 mod status;
 mod thread;
 mod turns;
 mod verdict;
 mod watchdog;
 
-pub use action::{Action, Finished};
+pub use action::{Action, Audience, Finished, Left, Parcel};
 pub use crossing::{Closed, Inbox, Outbox};
 pub use error::SceneError;
-pub use event::{Enter, Event, Verdict, Verify};
+pub use event::{Enter, Event, Leave, Stay, Verdict, Verify};
+pub use peers::Peers;
 pub use scene::{Scene, SceneConfig};
 pub use script_handle::ScriptHandle;
 pub use script_host::{HostConfig, ScriptHost};

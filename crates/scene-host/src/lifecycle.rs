@@ -5,18 +5,24 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use metrics::counter;
+use protocol::NodeName;
 use pyo3::{prelude::*, types::PyCFunction};
+use session::scene::Held;
 use tracing::{error, info, warn};
 
 use crate::{
-    ReloadOutcome, SyntaxProblem,
+    Action, ReloadOutcome, SyntaxProblem,
     host::{Host, Phase, current},
 };
 
-/// Of the time that an end may take, how much the handlers have that are under
-/// way, and those of the offlines that it raises.
-const HANDLERS_SHARE: f64 = 0.6;
+/// Of the time that an end may take, by when every session shall have left.
+const LEAVES_SHARE: f64 = 0.45;
+
+/// By when the handlers shall be done that are under way, and the offlines of
+/// those who have not left.
+const HANDLERS_SHARE: f64 = 0.65;
 
 impl Host {
     /// Loads the script, or a module of it, anew.
@@ -120,39 +126,108 @@ impl Host {
         }
     }
 
-    /// Nothing new is taken; every session is told that it is offline, and the
-    /// loop ends when they have dealt with that, or after `grace`.
-    pub(crate) fn begin_stop(self: &Rc<Self>, py: Python<'_>, grace: Duration) {
-        if self.phase.replace(Phase::Stopping) != Phase::Running {
+    /// Nobody is let in any more, and every session is handed over: to another
+    /// scene, or to its gate, which holds it for this one's return. The loop ends
+    /// when all have left. Those who have not within a part of `grace` are told to
+    /// be offline, and the loop ends when they have dealt with that, or soon.
+    pub(crate) fn begin_stop(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        grace: Duration,
+        to_scene: Option<NodeName>,
+    ) {
+        if self.phase.get() != Phase::Running {
             return;
         }
+        self.phase.set(Phase::Stopping);
         self.grace.set(grace);
-        self.shared.inbox.close();
-        let seats = self.sessions.borrow_mut().lose_all();
-        info!(sessions = seats.len(), "scene stops");
-        for seat in seats {
-            self.run_jobs(py, seat);
+        self.shared.inbox.refuse_clients();
+        self.heir.replace(to_scene);
+        let all = self.sessions.borrow_mut().ask_all();
+        info!(
+            sessions = all.len(),
+            to_scene = self.heir_name(),
+            "scene stops"
+        );
+        for held in all {
+            self.ask_to_change(py, held);
         }
-        let out_of_time = PyCFunction::new_closure(py, None, None, |arguments, _| {
-            warn!("handlers are still under way at the end of the grace period");
-            current()?.stop_loop(arguments.py());
-            PyResult::Ok(())
-        });
-        let event_loop = self.python.create_task.bind(py).getattr("__self__");
-        let scheduled = out_of_time.and_then(|stop| {
-            event_loop?.call_method1(
-                "call_later",
-                (grace.mul_f64(HANDLERS_SHARE).as_secs_f64(), stop),
-            )
-        });
+        let scheduled = self
+            .call_later(py, grace.mul_f64(LEAVES_SHARE), Self::give_up_leaves)
+            .and_then(|()| {
+                self.call_later(py, grace.mul_f64(HANDLERS_SHARE), |host, py| {
+                    warn!("handlers are still under way at the end of the grace period");
+                    host.stop_loop(py);
+                })
+            });
         if scheduled.is_err() {
             self.stop_loop(py);
         }
     }
 
+    /// Hands a session over, at the end of the scene.
+    pub(crate) fn hand_on(&self, py: Python<'_>, session: &str) {
+        let held = self.sessions.borrow_mut().ask(session);
+        if let Some(held) = held {
+            self.ask_to_change(py, held);
+        }
+    }
+
+    fn ask_to_change(&self, py: Python<'_>, held: Held) {
+        let change = Action::Change {
+            gate: held.gate,
+            login: held.login,
+            holding: held.holding,
+            to_scene: self.heir_name(),
+            extra_data: Bytes::new(),
+        };
+        // One for each session, so that they are not refused.
+        let length = change.message_bytes().unwrap_or(0);
+        self.shared.outbox.charge(length);
+        self.act(py, change);
+    }
+
+    /// Where sessions go at the end.
+    fn heir_name(&self) -> String {
+        let heir = self.heir.borrow();
+        heir.as_ref().unwrap_or(&self.name).to_string()
+    }
+
+    /// Whoever has not left by now is told to be offline.
+    fn give_up_leaves(self: &Rc<Self>, py: Python<'_>) {
+        if self.phase.get() != Phase::Stopping {
+            return;
+        }
+        self.phase.set(Phase::Ending);
+        self.shared.inbox.close();
+        let seats = self.sessions.borrow_mut().lose_all();
+        if !seats.is_empty() {
+            let sessions = seats.len();
+            warn!(sessions, "sessions have not left in time, and are offline");
+        }
+        self.run_all_jobs(py, seats);
+        self.owe_news(py);
+        self.stop_when_idle(py);
+    }
+
+    fn call_later(
+        &self,
+        py: Python<'_>,
+        delay: Duration,
+        what: fn(&Rc<Self>, Python<'_>),
+    ) -> PyResult<()> {
+        let call = PyCFunction::new_closure(py, None, None, move |arguments, _| {
+            what(&current()?, arguments.py());
+            PyResult::Ok(())
+        })?;
+        let event_loop = self.python.create_task.bind(py).getattr("__self__")?;
+        event_loop.call_method1("call_later", (delay.as_secs_f64(), call))?;
+        Ok(())
+    }
+
     /// Ends the loop if that is wanted and nothing is under way any more.
     pub(crate) fn stop_when_idle(&self, py: Python<'_>) {
-        if self.phase.get() == Phase::Stopping
+        if matches!(self.phase.get(), Phase::Stopping | Phase::Ending)
             && self.sessions.borrow().is_idle()
             && self.backlog.borrow().is_empty()
         {

@@ -1,5 +1,8 @@
-//! The scene's side of the network: messages of gates become events, actions
-//! become messages to gates. Nothing is decided here.
+//! The scene's side of the network: messages of gates become events. Nothing is
+//! decided here.
+
+mod perform;
+mod read;
 
 use std::{
     sync::{
@@ -13,60 +16,135 @@ use bytes::Bytes;
 use ffrpc::{Message, Node, NodeEvent, Request, Services};
 use metrics::{counter, gauge};
 use prost::Message as _;
-use protocol::{CallError, ErrorKind, Login, NodeId, SessionId, method, v1};
+use protocol::{CallError, ErrorKind, NodeId, method, v1};
 use tokio::{
     sync::{oneshot, watch},
-    time::interval,
+    time::{interval, timeout_at},
 };
 use tracing::{debug, warn};
 
+pub(crate) use self::perform::perform_actions;
+use self::read::{
+    Read, Reader, read_ended, read_enter, read_frame, read_leave, read_offline, read_report,
+    read_stay,
+};
 use crate::{
-    Action, Closed, Enter, Event, Finished, Inbox, Outbox, ScriptStatus, Verdict, Verify,
-    gates::Gates,
+    Closed, Event, Inbox, ScriptStatus, Verdict, Verify,
+    drain::Drains,
+    fence::Fences,
+    owner::{Claimed, Desk},
+    peers::Peers,
 };
 
 /// How often the number of sessions is reported.
 const REPORT_PERIOD: Duration = Duration::from_secs(1);
 
+/// How long before the end of its time a verification is answered.
+const ANSWER_MARGIN: Duration = Duration::from_millis(200);
+
+/// Who takes what comes from the network.
+#[derive(Clone)]
+pub(crate) struct Takers {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) fences: Fences,
+    pub(crate) drains: Arc<Drains>,
+}
+
 /// What the scene answers to.
-pub(crate) fn services(inbox: &Arc<Inbox>, gates: &Arc<Gates>) -> Services {
-    let (verify, enter, frame, offline, events) = (
-        inbox.clone(),
-        inbox.clone(),
-        inbox.clone(),
-        inbox.clone(),
-        inbox.clone(),
-    );
-    let (gates_entered, gates) = (gates.clone(), gates.clone());
-    Services::new()
-        .serve(method::SESSION_VERIFY, move |request| {
-            answer_verify(verify.clone(), request)
+pub(crate) fn services(takers: &Takers) -> Services {
+    let services = Services::new()
+        .serve(method::SESSION_VERIFY, {
+            let takers = takers.clone();
+            move |request| answer_verify(takers.inbox.clone(), takers.desk.clone(), request)
         })
-        .message(method::SESSION_ENTER, move |message| {
-            take_enter(&enter, &gates_entered, &message);
+        .serve(method::SESSION_FENCE, {
+            let fences = takers.fences.clone();
+            move |request| answer_fence(fences.clone(), request)
         })
-        .message(method::SESSION_FRAME, move |message| {
-            take(&frame, method::SESSION_FRAME, read_frame(&message));
+        .serve_message(method::NODE_DRAIN, {
+            let drains = takers.drains.clone();
+            move |_, request: v1::DrainRequest| {
+                let answer = drains.request(&request.to_scene);
+                async move { answer }
+            }
         })
-        .message(method::SESSION_OFFLINE, move |message| {
-            take(&offline, method::SESSION_OFFLINE, read_offline(&message));
+        .message(method::SESSION_ENTER, {
+            let (inbox, peers) = (takers.inbox.clone(), takers.peers.clone());
+            move |message| take_enter(&inbox, &peers, &message)
         })
-        .events(move |event| {
-            gates.follow(&event);
-            let event = match event {
-                NodeEvent::Removed(node) => Event::GateGone(node),
-                NodeEvent::Lost => Event::GroupLost,
-                NodeEvent::Joined(_) | NodeEvent::Upserted(_) => return,
-            };
-            // A scene that is stopping has told its sessions already.
-            let _ = events.push(event);
+        .message(method::OWNER_REPORT, {
+            let desk = takers.desk.clone();
+            move |message| {
+                if let Some((held, complete)) =
+                    readable(method::OWNER_REPORT, read_report(&message))
+                {
+                    desk.report(message.source, held, complete);
+                }
+            }
+        })
+        .message(method::OWNER_ENDED, {
+            let desk = takers.desk.clone();
+            move |message| {
+                if let Some(logins) = readable(method::OWNER_ENDED, read_ended(&message)) {
+                    desk.ended(message.source, logins);
+                }
+            }
+        })
+        .events({
+            let takers = takers.clone();
+            move |event| takers.follow(&event)
+        });
+    let readers: [(&'static str, Reader); 4] = [
+        (method::SESSION_FRAME, read_frame),
+        (method::SESSION_OFFLINE, read_offline),
+        (method::SESSION_LEAVE, read_leave),
+        (method::SESSION_STAY, read_stay),
+    ];
+    readers
+        .into_iter()
+        .fold(services, |services, (method, read)| {
+            let inbox = takers.inbox.clone();
+            services.message(method, move |message| take(&inbox, method, read(&message)))
         })
 }
 
-/// Has the script verify a client.
-async fn answer_verify(inbox: Arc<Inbox>, request: Request) -> Result<Bytes, CallError> {
+impl Takers {
+    /// Something has happened in the group.
+    fn follow(&self, event: &NodeEvent) {
+        self.peers.follow(event);
+        self.desk.follow(event);
+        let event = match event {
+            NodeEvent::Removed(node) => Event::GateGone(*node),
+            NodeEvent::Lost => Event::GroupLost,
+            _ => return,
+        };
+        // A scene that is ending has told its sessions already.
+        let _ = self.inbox.push(event);
+    }
+}
+
+fn out_of_time() -> CallError {
+    CallError::new(
+        ErrorKind::DeadlineExceeded,
+        "an older login of the session did not end in time",
+    )
+}
+
+/// Has the script verify a client, and then waits until nobody holds an older
+/// login of its session.
+async fn answer_verify(
+    inbox: Arc<Inbox>,
+    desk: Arc<Desk>,
+    request: Request,
+) -> Result<Bytes, CallError> {
     let body = v1::VerifyRequest::decode(request.body)
         .map_err(|error| CallError::new(ErrorKind::Handler, format!("not a request: {error}")))?;
+    let is_gate = !body.gate_name.is_empty();
+    if is_gate {
+        desk.expect(request.source);
+    }
     let (verdict_tx, verdict_rx) = oneshot::channel();
     let event = Event::Verify(Box::new(Verify {
         session_key: body.session_key,
@@ -87,15 +165,27 @@ async fn answer_verify(inbox: Arc<Inbox>, request: Request) -> Result<Bytes, Cal
         .await
         .map_err(|_| CallError::new(ErrorKind::Unavailable, "the scene is stopping"))?;
     let outcome = match verdict {
-        Verdict::Accepted {
-            session,
-            login,
-            reply,
-        } => v1::verify_response::Outcome::Accepted(v1::Accepted {
-            session_id: session.to_string(),
-            login: login.0,
-            reply,
-        }),
+        Verdict::Accepted { session, reply } if !is_gate => {
+            v1::verify_response::Outcome::Accepted(v1::Accepted {
+                session_id: session.to_string(),
+                login: 0,
+                reply,
+            })
+        }
+        Verdict::Accepted { session, reply } => {
+            let claim = desk.claim(session.clone(), request.source);
+            // In time for the answer to arrive: the gate does not take a later one.
+            let deadline = request.deadline.checked_sub(ANSWER_MARGIN);
+            let claimed = timeout_at(deadline.unwrap_or(request.deadline), claim).await;
+            match claimed.unwrap_or_else(|_| Err(out_of_time()))? {
+                Claimed::Granted(login) => v1::verify_response::Outcome::Accepted(v1::Accepted {
+                    session_id: session.to_string(),
+                    login: login.0,
+                    reply,
+                }),
+                Claimed::Superseded => v1::verify_response::Outcome::Superseded(v1::Superseded {}),
+            }
+        }
         Verdict::Refused(reason) => v1::verify_response::Outcome::Refused(reason),
     };
     let response = v1::VerifyResponse {
@@ -104,150 +194,40 @@ async fn answer_verify(inbox: Arc<Inbox>, request: Request) -> Result<Bytes, Cal
     Ok(response.encode_to_vec().into())
 }
 
+async fn answer_fence(fences: Fences, request: Request) -> Result<Bytes, CallError> {
+    let body = v1::Fence::decode(request.body)
+        .map_err(|error| CallError::new(ErrorKind::Handler, format!("not a request: {error}")))?;
+    fences
+        .clear(NodeId::from_u64(body.gate), body.revision)
+        .await?;
+    Ok(Bytes::new())
+}
+
 /// Hands over that a session begins. Its gate is one that can be sent to, before
 /// the script can say anything to everybody.
-fn take_enter(inbox: &Inbox, gates: &Gates, message: &Message) {
+fn take_enter(inbox: &Inbox, peers: &Peers, message: &Message) {
     let enter = read_enter(message);
     if enter.is_ok() {
-        gates.heard_of(message.source);
+        peers.heard_of(message.source);
     }
     take(inbox, method::SESSION_ENTER, enter);
 }
 
 /// Hands over what a message says. One that says nothing is dropped.
-fn take(inbox: &Inbox, method: &'static str, event: Result<Event, String>) {
-    match event {
-        Ok(event) => {
-            if let Err(error) = inbox.push(event) {
-                debug!(%error, method, "message dropped");
-            }
-        }
-        Err(reason) => {
-            counter!("redrabbit_bad_messages_total", "method" => method).increment(1);
-            warn!(method, reason, "message cannot be read");
-        }
+fn take(inbox: &Inbox, method: &'static str, event: Read) {
+    if let Some(event) = readable(method, event)
+        && let Err(error) = inbox.push(event)
+    {
+        debug!(%error, method, "message dropped");
     }
 }
 
-fn read_enter(message: &Message) -> Result<Event, String> {
-    let body = v1::Enter::decode(message.body.clone()).map_err(|error| error.to_string())?;
-    let session: SessionId = body
-        .session_id
-        .parse()
-        .map_err(|error: protocol::NameError| error.to_string())?;
-    Ok(Event::Enter(Box::new(Enter {
-        gate: message.source,
-        session,
-        login: Login(body.login),
-        online_time: body.online_time,
-        from_scene: body.from_scene,
-        extra_data: body.extra_data,
-    })))
-}
-
-fn read_frame(message: &Message) -> Result<Event, String> {
-    let body = v1::Frame::decode(message.body.clone()).map_err(|error| error.to_string())?;
-    let cmd = u16::try_from(body.cmd).map_err(|_| format!("no cmd is {}", body.cmd))?;
-    Ok(Event::Frame {
-        gate: message.source,
-        login: Login(body.login),
-        cmd,
-        body: body.body,
+fn readable<T>(method: &'static str, read: Read<T>) -> Option<T> {
+    read.inspect_err(|reason| {
+        counter!("redrabbit_bad_messages_total", "method" => method).increment(1);
+        warn!(method, reason, "message cannot be read");
     })
-}
-
-fn read_offline(message: &Message) -> Result<Event, String> {
-    let body = v1::Offline::decode(message.body.clone()).map_err(|error| error.to_string())?;
-    Ok(Event::Offline {
-        gate: message.source,
-        login: Login(body.login),
-    })
-}
-
-/// Does what the script asks, in its order, until the script has ended.
-pub(crate) async fn perform_actions(node: Node, gates: Arc<Gates>, outbox: Arc<Outbox>) {
-    while let Some(actions) = outbox.take().await {
-        for action in actions {
-            perform(&node, &gates, action);
-        }
-    }
-}
-
-fn perform(node: &Node, gates: &Gates, action: Action) {
-    match action {
-        Action::Deliver {
-            gate,
-            logins,
-            cmd,
-            body,
-        } => {
-            let logins = logins.into_iter().map(|login| login.0).collect();
-            deliver(
-                node,
-                gate,
-                &v1::Deliver {
-                    logins,
-                    cmd: cmd.into(),
-                    body,
-                },
-            );
-        }
-        Action::Broadcast { cmd, body } => {
-            let message = v1::Deliver {
-                logins: Vec::new(),
-                cmd: cmd.into(),
-                body,
-            };
-            for gate in gates.all() {
-                deliver(node, gate, &message);
-            }
-        }
-        Action::Close {
-            gate,
-            login,
-            reason,
-        } => {
-            let message = v1::Close {
-                login: login.0,
-                reason: reason.into(),
-            };
-            note(
-                gate,
-                node.control_message(gate, method::GATE_CLOSE, &message),
-            );
-        }
-        Action::Finished(Finished {
-            gate,
-            logins,
-            frames,
-        }) => {
-            let logins = logins.into_iter().map(|login| login.0).collect();
-            let message = v1::Finished { logins, frames };
-            note(
-                gate,
-                node.control_message(gate, method::SESSION_FINISHED, &message),
-            );
-        }
-    }
-}
-
-fn deliver(node: &Node, gate: NodeId, message: &v1::Deliver) {
-    note(
-        gate,
-        node.notify_message(gate, method::GATE_DELIVER, message),
-    );
-}
-
-/// Counts what was not sent. A gate that is gone is said by its own event.
-fn note(gate: NodeId, sent: Result<(), CallError>) {
-    if let Err(error) = sent {
-        counter!("redrabbit_messages_dropped_total", "reason" => error.kind.as_str()).increment(1);
-        match error.kind {
-            // Scripts are refused what is too long: this message is the scene's own.
-            ErrorKind::TooLarge => warn!(%gate, %error, "message to a gate dropped"),
-            _ => debug!(%gate, %error, "message to a gate dropped"),
-        }
-    }
+    .ok()
 }
 
 /// Tells the directory which script runs, and how many sessions are here.
@@ -286,6 +266,8 @@ pub(crate) async fn report_status(
 
 #[cfg(test)]
 mod tests {
+    use protocol::NodeId;
+
     use super::*;
 
     fn message(source: NodeId, session_id: &str) -> Message {
@@ -301,11 +283,11 @@ mod tests {
 
     #[test]
     fn whoever_enters_through_an_unknown_gate_is_broadcast_to() {
-        let (inbox, gates) = (Inbox::new().unwrap(), Gates::default());
+        let (inbox, peers) = (Inbox::new().unwrap(), Peers::default());
         let gate = NodeId::new(1, 1);
-        take_enter(&inbox, &gates, &message(gate, "ann"));
-        assert_eq!(gates.all(), [gate]);
-        take_enter(&inbox, &gates, &message(NodeId::new(1, 2), ""));
-        assert_eq!(gates.all(), [gate], "that was no enter");
+        take_enter(&inbox, &peers, &message(gate, "ann"));
+        assert_eq!(peers.gates(), [gate]);
+        take_enter(&inbox, &peers, &message(NodeId::new(1, 2), ""));
+        assert_eq!(peers.gates(), [gate], "that was no enter");
     }
 }

@@ -11,7 +11,13 @@ use tokio::{sync::watch, task::JoinHandle};
 use topology::Limits;
 use tracing::warn;
 
-use crate::{HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus, gates::Gates, node};
+use crate::{
+    HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus,
+    drain::Drains,
+    fence::Fences,
+    node::{self, Takers},
+    owner::{Desk, run_errands},
+};
 
 /// Which scene this is, and what it runs.
 #[derive(Clone, Debug)]
@@ -22,6 +28,8 @@ pub struct SceneConfig {
     pub script: PathBuf,
     /// More folders to import from.
     pub python_path: Vec<PathBuf>,
+    /// The gates that have their clients verified by this scene.
+    pub gates: Vec<NodeName>,
     /// Bounds of queues and times.
     pub limits: Limits,
 }
@@ -30,8 +38,11 @@ pub struct SceneConfig {
 pub struct Scene {
     host: ScriptHost,
     node: Node,
+    drains: Arc<Drains>,
     actions: JoinHandle<()>,
     reports: JoinHandle<()>,
+    errands: JoinHandle<()>,
+    fences: Fences,
 }
 
 impl Scene {
@@ -49,7 +60,7 @@ impl Scene {
     ) -> Result<Self, SceneError> {
         let Credentials { secret, encryption } = credentials.into();
         let node_config = NodeConfig {
-            name: config.name,
+            name: config.name.clone(),
             role: Role::Scene,
             uplink,
             secret,
@@ -61,16 +72,40 @@ impl Scene {
             ..NodeConfig::default()
         };
         let host = ScriptHost::start(HostConfig {
+            name: config.name.clone(),
             script: config.script,
             python_path: config.python_path,
             limits: config.limits,
         })
         .await?;
-        let gates = Arc::new(Gates::default());
-        let node = Node::join(node_config, node::services(host.inbox(), &gates));
+        let (inbox, peers) = (Arc::clone(host.inbox()), Arc::clone(host.peers()));
+        let takers = Takers {
+            desk: Arc::new(Desk::new(&config.name, config.gates)),
+            fences: Fences {
+                inbox: inbox.clone(),
+                peers: peers.clone(),
+                node: watch::Sender::new(None),
+            },
+            drains: Arc::new(Drains::new(
+                config.name,
+                peers.clone(),
+                host.session_count(),
+            )),
+            inbox,
+            peers: peers.clone(),
+        };
+        let node = Node::join(node_config, node::services(&takers));
+        let fences = takers.fences.clone();
+        fences.node.send_replace(Some(node.clone()));
+        let errands = tokio::spawn(run_errands(
+            takers.desk,
+            node.clone(),
+            peers.clone(),
+            takers.fences,
+        ));
         let actions = tokio::spawn(node::perform_actions(
             node.clone(),
-            gates,
+            peers,
             Arc::clone(host.outbox()),
         ));
         let reports = tokio::spawn(node::report_status(
@@ -81,8 +116,11 @@ impl Scene {
         Ok(Scene {
             host,
             node,
+            drains: takers.drains,
             actions,
             reports,
+            errands,
+            fences,
         })
     }
 
@@ -101,16 +139,27 @@ impl Scene {
         self.host.handle()
     }
 
-    /// Ends the scene within `grace`: the script first, then what it has still
-    /// sent, then the membership in the group.
+    /// Waits until an operator asks the scene to hand its sessions over and to
+    /// end: it is to be [stopped](Scene::stop) then.
+    pub async fn drain_requested(&self) {
+        self.drains.requested().await;
+    }
+
+    /// Ends the scene within `grace`: its sessions are handed over, to the scene
+    /// that an operator has named or to be held for the return of this one; then
+    /// the script ends, then what it has still sent, then the membership in the
+    /// group.
     pub async fn stop(self, grace: Duration) {
         self.node.set_state(NodeState::Draining);
-        self.host.stop(grace).await;
+        let to_scene = self.drains.wish().and_then(|wish| wish.to_scene);
+        self.host.hand_over(grace, to_scene).await;
         self.reports.abort();
+        self.errands.abort();
         // Ends when everything that the script has sent is on its way.
         if let Err(error) = self.actions.await {
             warn!(%error, "what the script has sent last is lost");
         }
+        self.fences.node.send_replace(None);
         self.node.leave().await;
     }
 }

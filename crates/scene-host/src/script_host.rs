@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use protocol::NodeName;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -19,7 +20,7 @@ use topology::Limits;
 use tracing::{error, warn};
 
 use crate::{
-    Event, Inbox, Outbox, SceneError, ScriptHandle, ScriptStatus,
+    Event, Inbox, Outbox, Peers, SceneError, ScriptHandle, ScriptStatus,
     activity::Activity,
     host::Shared,
     interpreter::Claim,
@@ -30,6 +31,8 @@ use crate::{
 /// A script, and what it may take.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
+    /// The scene's name in the group.
+    pub name: NodeName,
     /// The script. It is imported under its file's name, and its folder is one
     /// to import from.
     pub script: PathBuf,
@@ -69,6 +72,7 @@ impl ScriptHost {
             activity: Arc::new(Activity::default()),
             sessions: Arc::new(AtomicU64::new(0)),
             status: watch::Sender::new(ScriptStatus::default()),
+            peers: Arc::default(),
         };
         let target = Arc::new(Target::default());
         let watchdog = Watchdog {
@@ -119,6 +123,11 @@ impl ScriptHost {
         &self.shared.outbox
     }
 
+    /// Who is in the group, as the script is told; to be kept up by whoever knows.
+    pub fn peers(&self) -> &Arc<Peers> {
+        &self.shared.peers
+    }
+
     /// How the script is doing.
     pub fn status(&self) -> watch::Receiver<ScriptStatus> {
         self.shared.status.subscribe()
@@ -145,12 +154,19 @@ impl ScriptHost {
         }
     }
 
-    /// Ends the script: its sessions are told that they are offline, its tasks
-    /// are cancelled, and the interpreter is finalized, all within `grace`.
-    /// Returns whether it was; what was not ends with the process.
-    pub async fn stop(mut self, grace: Duration) -> bool {
+    /// Ends the script: its sessions are handed over to be held for the scene's
+    /// return, its tasks are cancelled, and the interpreter is finalized, all
+    /// within `grace`. Returns whether it was; what was not ends with the process.
+    pub async fn stop(self, grace: Duration) -> bool {
+        self.hand_over(grace, None).await
+    }
+
+    /// [Ends](ScriptHost::stop) the script, with another scene to take the
+    /// sessions, if one is named.
+    pub async fn hand_over(mut self, grace: Duration, to_scene: Option<NodeName>) -> bool {
         let started = Instant::now();
-        if self.shared.inbox.push(Event::Stop(grace)).is_err() {
+        let stop = Event::Stop { grace, to_scene };
+        if self.shared.inbox.push(stop).is_err() {
             warn!("scene is stopped twice");
         }
         let has_ended = timeout(grace, &mut self.ended).await.is_ok();

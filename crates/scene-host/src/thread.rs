@@ -106,7 +106,9 @@ impl ScriptThread {
             flush: flush.into_any().unbind(),
             context: Context::copy_current(py)?,
         };
-        Ok(Host::new(self.shared.clone(), self.config.limits.clone(), python).install())
+        let name = self.config.name.clone();
+        let limits = self.config.limits.clone();
+        Ok(Host::new(name, self.shared.clone(), limits, python).install())
     }
 
     /// Runs the event loop until the scene is stopped. Returns whether nothing of

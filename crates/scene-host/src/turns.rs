@@ -1,4 +1,4 @@
-//! A session's turns: its enter, its frames, its offline, one at a time.
+//! A session's turns: its enter, its frames, its leave or offline, one at a time.
 
 use std::{rc::Rc, sync::Arc, time::Instant};
 
@@ -10,6 +10,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyCFunction, PyString},
 };
+use session::scene::{Complaint, Job, SeatId};
 use tracing::warn;
 
 use crate::{
@@ -17,8 +18,16 @@ use crate::{
     host::{Host, Phase, current},
     jobs::{Owed, Work, is_coroutine},
     json,
-    sessions::{Complaint, Job, SeatId},
+    leaves::read_extra,
 };
+
+/// How a turn has gone.
+enum Turn {
+    /// It waits for something.
+    Waits,
+    /// It is done; a leave may have said what goes along.
+    Done(Option<Bytes>),
+}
 
 impl Host {
     pub(crate) fn run_all_jobs(self: &Rc<Self>, py: Python<'_>, seats: Vec<SeatId>) {
@@ -37,13 +46,19 @@ impl Host {
                 };
                 (job, session.clone(), name.clone_ref(py))
             };
-            let is_done = self.python.context.run_in_copy(py, || match job {
+            let turn = self.python.context.run_in_copy(py, || match job {
                 Job::Frame {
                     gate,
                     login,
                     cmd,
                     body,
-                } => self.run_frame(py, seat, session, &name, gate, login, cmd, &body),
+                } => {
+                    if self.run_frame(py, seat, session, &name, gate, login, cmd, &body) {
+                        Turn::Done(None)
+                    } else {
+                        Turn::Waits
+                    }
+                }
                 Job::Enter {
                     from_scene,
                     extra_data,
@@ -52,22 +67,37 @@ impl Host {
                     let arguments = (&name, from_scene, extra_data);
                     self.run_callback(py, seat, session, Callback::Enter, arguments)
                 }
-                Job::Offline { online_time } => {
+                Job::Leave {
+                    to_scene,
+                    extra_data,
+                    ..
+                } => {
+                    let extra_data = PyBytes::new(py, &extra_data);
+                    let arguments = (&name, to_scene, extra_data);
+                    self.run_callback(py, seat, session, Callback::Leave, arguments)
+                }
+                Job::Offline { online_time, .. } => {
                     let arguments = (&name, online_time);
                     self.run_callback(py, seat, session, Callback::Offline, arguments)
                 }
             });
-            if !is_done {
+            let Turn::Done(extra_data) = turn else {
                 return;
-            }
-            self.sessions.borrow_mut().end(seat);
+            };
+            self.sessions.borrow_mut().end_with(seat, extra_data);
         }
     }
 
     /// A job that had to wait is done.
-    pub(crate) fn end_job(self: &Rc<Self>, py: Python<'_>, seat: SeatId) {
-        self.sessions.borrow_mut().end(seat);
+    pub(crate) fn end_job(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        seat: SeatId,
+        extra_data: Option<Bytes>,
+    ) {
+        self.sessions.borrow_mut().end_with(seat, extra_data);
         self.run_jobs(py, seat);
+        self.owe_news(py);
         self.stop_when_idle(py);
     }
 
@@ -75,14 +105,13 @@ impl Host {
     /// if there is no such time.
     fn end_job_soon(&self, py: Python<'_>, seat: SeatId) -> bool {
         let end = PyCFunction::new_closure(py, None, None, move |arguments, _| {
-            current()?.end_job(arguments.py(), seat);
+            current()?.end_job(arguments.py(), seat, None);
             PyResult::Ok(())
         });
         end.and_then(|end| self.python.call_soon.bind(py).call1((end,)))
             .is_ok()
     }
 
-    /// Returns whether it is done, and not waiting for something.
     fn run_callback<'py>(
         self: &Rc<Self>,
         py: Python<'py>,
@@ -90,14 +119,19 @@ impl Host {
         session: SessionId,
         callback: Callback,
         arguments: impl PyCallArgs<'py>,
-    ) -> bool {
+    ) -> Turn {
         let Some(handler) = self.handlers.borrow().callback(callback) else {
-            return true;
+            return Turn::Done(None);
         };
-        let result = self.call(py, &handler, arguments);
-        if let Ok(value) = &result
-            && is_awaitable(value)
-        {
+        let value = match self.call(py, &handler, arguments) {
+            Ok(value) => value,
+            Err(error) => {
+                let label = handler.label.to_string();
+                self.report(py, callback.as_str(), &label, session.as_str(), &error);
+                return Turn::Done(None);
+            }
+        };
+        if is_awaitable(&value) {
             let work = Work {
                 label: handler.label.clone(),
                 owed: Owed::Turn {
@@ -107,14 +141,15 @@ impl Host {
                 },
             };
             let deadline = Instant::now() + self.limits.handler_timeout;
-            self.wait_for(value, deadline, work);
-            return false;
+            self.wait_for(&value, deadline, work);
+            return Turn::Waits;
         }
-        if let Err(error) = result {
-            let label = handler.label.to_string();
-            self.report(py, callback.as_str(), &label, session.as_str(), &error);
-        }
-        true
+        let is_leave = callback == Callback::Leave;
+        Turn::Done(if is_leave {
+            read_extra(&handler.label, &value)
+        } else {
+            None
+        })
     }
 
     /// Returns whether the session's next job may begin.
@@ -144,6 +179,9 @@ impl Host {
                 login,
             },
         };
+        if handler.concurrent {
+            self.sessions.borrow_mut().detach(login);
+        }
         let deadline = Instant::now() + self.limits.handler_timeout;
         self.wait_for(&awaitable, deadline, work);
         // The session's next frame may begin, but not before this one has begun.

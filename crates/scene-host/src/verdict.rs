@@ -9,7 +9,7 @@ use pyo3::{
 };
 use tracing::error;
 
-use crate::{Verdict, activity::Label, delivery::MAX_MESSAGE_BYTES, host::Host, json};
+use crate::{Verdict, activity::Label, delivery::MAX_MESSAGE_BYTES, json};
 
 /// What the script has said of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,31 +18,24 @@ enum Answer {
     Refused,
 }
 
-impl Host {
-    /// The verdict that the value returned by a verify callback means; no value
-    /// is a callback that has failed, which has been reported.
-    pub(crate) fn verdict(&self, label: &Label, value: Option<&Bound<'_, PyAny>>) -> Verdict {
-        let answer = value.map_or(Err(None), |value| read(value).map_err(Some));
-        let (outcome, verdict) = match answer {
-            Ok(Answer::Accepted { session, reply }) => (
-                "accepted",
-                Verdict::Accepted {
-                    session,
-                    login: self.next_login(),
-                    reply,
-                },
-            ),
-            Ok(Answer::Refused) => ("refused", Verdict::Refused("refused".to_owned())),
-            Err(nonsense) => {
-                if let Some(reason) = nonsense {
-                    error!(target: "script", handler = %label, reason, "verify returned nonsense");
-                }
-                ("failed", Verdict::Refused("verification failed".to_owned()))
+/// The verdict that the value returned by a verify callback means; no value
+/// is a callback that has failed, which has been reported.
+pub(crate) fn verdict(label: &Label, value: Option<&Bound<'_, PyAny>>) -> Verdict {
+    let answer = value.map_or(Err(None), |value| read(value).map_err(Some));
+    let (outcome, verdict) = match answer {
+        Ok(Answer::Accepted { session, reply }) => {
+            ("accepted", Verdict::Accepted { session, reply })
+        }
+        Ok(Answer::Refused) => ("refused", Verdict::Refused("refused".to_owned())),
+        Err(nonsense) => {
+            if let Some(reason) = nonsense {
+                error!(target: "script", handler = %label, reason, "verify returned nonsense");
             }
-        };
-        counter!("redrabbit_verifications_total", "outcome" => outcome).increment(1);
-        verdict
-    }
+            ("failed", Verdict::Refused("verification failed".to_owned()))
+        }
+    };
+    counter!("redrabbit_verifications_total", "outcome" => outcome).increment(1);
+    verdict
 }
 
 /// `[session_id]` or `[session_id, reply]` lets in; `[]`, None and False do not;

@@ -103,6 +103,7 @@ impl Solo {
                 name: name.clone(),
                 script: scene.script.clone(),
                 python_path: scene.python_path.clone(),
+                gates: topology.gates.keys().cloned().collect(),
                 limits: topology.limits.clone(),
             };
             let uplink = Uplink::Local(solo.master.local());

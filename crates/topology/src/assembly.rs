@@ -114,6 +114,7 @@ fn gate(settings: &Settings, path: &KeyPath) -> Option<Gate> {
         tcp: settings.text(&path.child("tcp")),
         websocket: settings.text(&path.child("websocket")),
         http: settings.text(&path.child("http")),
+        workers: settings.number(&path.child("workers"))?,
         verify: settings.text(&path.child("verify"))?,
         enter: settings.text(&path.child("enter")),
     })
@@ -125,6 +126,7 @@ fn scene(settings: &Settings, path: &KeyPath) -> Option<Scene> {
         script: settings.path(&path.child("script"))?,
         python_path: settings.paths(&path.child("python_path")),
         http: settings.text(&path.child("http")),
+        workers: settings.number(&path.child("workers"))?,
     })
 }
 
@@ -138,7 +140,9 @@ fn limits(settings: &Settings) -> Option<Limits> {
         send_queue_frames: settings.number(&at("send_queue_frames"))?,
         frames_per_second: settings.number(&at("frames_per_second"))?,
         frame_burst: settings.number(&at("frame_burst"))?,
+        rate_patience: settings.duration(&at("rate_patience"))?,
         sessions_per_gate: settings.number(&at("sessions_per_gate"))?,
+        unverified_per_gate: settings.number(&at("unverified_per_gate"))?,
         connections_per_address: settings.number(&at("connections_per_address"))?,
         session_window: settings.number(&at("session_window"))?,
         scene_window_bytes: settings.number(&at("scene_window_bytes"))?,
@@ -147,6 +151,7 @@ fn limits(settings: &Settings) -> Option<Limits> {
         call_timeout: settings.duration(&at("call_timeout"))?,
         handler_timeout: settings.duration(&at("handler_timeout"))?,
         handler_warn: settings.duration(&at("handler_warn"))?,
+        scene_hold: settings.duration(&at("scene_hold"))?,
         lease: settings.duration(&at("lease"))?,
         drain_grace: settings.duration(&at("drain_grace"))?,
     })

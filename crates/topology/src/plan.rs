@@ -73,6 +73,8 @@ pub struct Gate {
     pub websocket: Option<SocketAddr>,
     /// Where it serves metrics and health, if anywhere.
     pub http: Option<SocketAddr>,
+    /// Threads that serve its clients.
+    pub workers: usize,
     /// The scene that verifies new clients; the topology declares it.
     pub verify: NodeName,
     /// The scene that verified clients enter, `None` for the one that verified
@@ -91,6 +93,8 @@ pub struct Scene {
     pub python_path: Vec<PathBuf>,
     /// Where it serves metrics and health, if anywhere.
     pub http: Option<SocketAddr>,
+    /// Threads beside that of Python, which carry its messages.
+    pub workers: usize,
 }
 
 /// Bounds of queues, rates and times. What each means, and its default, is said
@@ -105,7 +109,9 @@ pub struct Limits {
     pub send_queue_frames: usize,
     pub frames_per_second: u32,
     pub frame_burst: u32,
+    pub rate_patience: Duration,
     pub sessions_per_gate: usize,
+    pub unverified_per_gate: usize,
     pub connections_per_address: usize,
     pub session_window: u32,
     pub scene_window_bytes: usize,
@@ -114,6 +120,7 @@ pub struct Limits {
     pub call_timeout: Duration,
     pub handler_timeout: Duration,
     pub handler_warn: Duration,
+    pub scene_hold: Duration,
     pub lease: Duration,
     pub drain_grace: Duration,
 }

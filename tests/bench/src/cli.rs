@@ -1,11 +1,11 @@
 //! The command line.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    faults, memory,
+    faults, gate, memory,
     peer::Peer,
     rounds::Plan,
     shapes::{QUICK, Shape},
@@ -28,6 +28,14 @@ pub(crate) enum Command {
     Faults(faults::Options),
     /// Compares links within a process with sockets
     Memory(memory::Options),
+    /// Puts load on a whole group, from clients to a script and back
+    Gate(gate::Options),
+    /// A bare socket server, for comparison; the tool starts itself so
+    #[command(hide = true)]
+    Echo {
+        /// Where it listens
+        address: SocketAddr,
+    },
     /// One side of a load; the tool starts itself so
     #[command(hide = true)]
     Side {

@@ -16,6 +16,24 @@ pub(crate) fn of_process(pid: u32) -> Result<Duration> {
     ))
 }
 
+/// As [`of_process`], to the nanosecond, of the threads that there are: those
+/// that have ended are not counted, so that only processes which keep theirs
+/// are measured with it.
+pub(crate) fn of_threads(pid: u32) -> Result<Duration> {
+    let folder = format!("/proc/{pid}/task");
+    let threads = std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
+    let mut sum = 0;
+    for thread in threads {
+        // One that ends meanwhile is not there any more.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        let first = text.split_ascii_whitespace().next();
+        sum += first.and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
 /// Fields 14 and 15. The name in field 2 may have anything in it, so that
 /// counting begins after its closing bracket.
 fn ticks(stat: &str) -> Option<u64> {
@@ -40,5 +58,6 @@ mod tests {
     #[test]
     fn this_process_has_a_cpu_time() {
         assert!(of_process(std::process::id()).is_ok());
+        assert!(of_threads(std::process::id()).unwrap() > Duration::ZERO);
     }
 }

@@ -10,14 +10,16 @@
 //!   the calls under way and the interval that is measured.
 //! - [`cpu`] and the tests' histogram are the instruments, [`report`] the table.
 //!
-//! Two more measurements are beside that: [`faults`] is what callers see when
-//! brokers come and go, [`memory`] what links within a process save.
+//! Three more measurements are beside that: [`faults`] is what callers see when
+//! brokers come and go, [`memory`] what links within a process save, [`gate`] what
+//! a whole group carries from its clients to a script and back.
 //!
 //! Whatever it starts ends with it, and nothing runs without a limit in time.
 
 mod cli;
 mod cpu;
 mod faults;
+mod gate;
 mod job;
 mod load;
 mod memory;
@@ -38,6 +40,8 @@ fn main() -> Result<()> {
         Command::Broker(options) => rounds::run(&options.plan()),
         Command::Faults(options) => faults::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Gate(options) => gate::run(options),
+        Command::Echo { address } => gate::echo_server(address),
         Command::Side { job } => side::run(&job),
     }
 }

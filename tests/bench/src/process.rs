@@ -35,7 +35,13 @@ pub(crate) struct SideProcess {
 }
 
 /// A process that is killed when this is dropped.
-struct Owned(Child);
+pub(crate) struct Owned(Child);
+
+impl Owned {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 /// How long a broker may take to listen.
 const START: Duration = Duration::from_secs(10);
@@ -153,7 +159,7 @@ fn nats(address: SocketAddr) -> Command {
 }
 
 /// A program of the same build, beside this one.
-fn beside(program: &str) -> Result<PathBuf> {
+pub(crate) fn beside(program: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(program);
     if !path.exists() {
         let release = if cfg!(debug_assertions) {
@@ -169,7 +175,7 @@ fn beside(program: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn start(mut command: Command, output: Stdio, log: &Path) -> Result<Owned> {
+pub(crate) fn start(mut command: Command, output: Stdio, log: &Path) -> Result<Owned> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(output);
     if !log.as_os_str().is_empty() {
@@ -193,6 +199,6 @@ fn end_with_parent() -> io::Result<()> {
 }
 
 /// A port of loopback that nobody had a moment ago.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -62,3 +62,27 @@ fn a_quick_run_compares_memory_with_sockets() {
     let links: Vec<_> = rows.iter().map(|row| row[2].as_str()).collect();
     assert_eq!(links, ["memory", "sockets", "**memory / sockets**"]);
 }
+
+#[test]
+fn a_quick_run_puts_every_load_on_a_group() {
+    let rows = rows(&["gate", "--quick", "--over", "tcp,websocket"]);
+    // The heads of the second and the third table are rows to `rows`.
+    let is_data = |row: &&Vec<String>| row.len() > 2 && row[2] == "ours";
+    let loads: Vec<_> = rows
+        .iter()
+        .filter(is_data)
+        .map(|row| (row[0].as_str(), row[1].as_str()))
+        .collect();
+    let mut expected = Vec::new();
+    for load in ["5x4", "broadcast-10x4", "login-100", "100"] {
+        expected.extend([(load, "TCP"), (load, "WebSocket")]);
+    }
+    for over in ["TCP", "WebSocket"] {
+        expected.extend([("reads", over), ("never reads", over)]);
+    }
+    assert_eq!(loads, expected);
+    for row in rows.iter().filter(is_data).take(6) {
+        let rate: f64 = row[3].parse().unwrap();
+        assert!(rate > 0.0, "{row:?}");
+    }
+}

@@ -16,7 +16,9 @@ pub fn check(bytes: &[u8]) {
     for at in 0..bytes.len() {
         assert_eq!(read([&bytes[..at], &bytes[at..]]), whole, "split at {at}");
     }
-    assert_eq!(read(bytes.chunks(1)), whole, "byte by byte");
+    for size in [1, 2, 3, 5, 8, 13] {
+        assert_eq!(read(bytes.chunks(size)), whole, "in parts of {size}");
+    }
 
     let message = FrameDecoder::new(LIMIT).decode_message(Bytes::copy_from_slice(bytes));
     let (frames, rest, error) = whole;

@@ -1,6 +1,8 @@
 //! What the fuzzer starts from: small examples of everything that is sent, and
 //! of what a hostile peer would think of first.
 
+mod websocket;
+
 use bytes::Bytes;
 use prost::Message;
 use protocol::{
@@ -34,6 +36,7 @@ pub fn seeds() -> Vec<Seed> {
     }
     seeds.extend(words().map(|(name, bytes)| ("words", name, bytes)));
     seeds.extend(frames().map(|(name, bytes)| ("client_frames", name, bytes)));
+    seeds.extend(websocket::messages().map(|(name, bytes)| ("websocket", name, bytes)));
     seeds
 }
 

@@ -10,6 +10,7 @@ pub mod client_frames;
 pub mod corpus;
 pub mod envelope;
 pub mod node;
+pub mod websocket;
 pub mod words;
 
 use bytes::{Bytes, BytesMut};

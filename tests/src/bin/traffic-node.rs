@@ -26,7 +26,8 @@ async fn main() {
     let mut member = Member::join(config, phase.subscribe(), |event| match event {
         NodeEvent::Joined(id) => say(&Said::Joined(id.as_u64())),
         NodeEvent::Lost => say(&Said::Lost),
-        NodeEvent::Upserted(_) | NodeEvent::Removed(_) => {}
+        // Who comes, goes, or cannot be reached is seen in the traffic.
+        _ => {}
     });
     for peer in &job.peers {
         member.talk_to(peer.parse().unwrap(), job.load);

@@ -32,7 +32,7 @@ async fn messages_of_one_source_arrive_in_order_and_all_of_them() {
         let to = resolved(&sender, "receiver@0").await;
         for login in 0..MESSAGES {
             sender
-                .control_message(to, "count", &Offline { login })
+                .control_message(to, "count", &Offline { login, holding: 1 })
                 .unwrap();
         }
         eventually(|| (seen.lock().unwrap().len() as u64 == MESSAGES).then_some(())).await;
@@ -70,7 +70,7 @@ async fn nothing_of_a_node_is_handled_after_its_end_was_told() {
         let to = resolved(&sender, "receiver@0").await;
         for login in 0..500 {
             sender
-                .control_message(to, "word", &Offline { login })
+                .control_message(to, "word", &Offline { login, holding: 1 })
                 .unwrap();
         }
         within(sender.leave()).await;

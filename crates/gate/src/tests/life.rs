@@ -8,7 +8,7 @@ use protocol::v1::CloseReason;
 
 use super::{
     Fixture, eventually, reason,
-    scene::{ECHO, Told},
+    scene::{ECHO, SCENE, Told},
     soon,
 };
 
@@ -92,17 +92,22 @@ async fn client_is_told_when_nobody_can_verify_it() {
 }
 
 #[tokio::test]
-async fn client_that_goes_while_it_is_verified_leaves_nothing_behind() {
+async fn client_that_goes_while_it_is_verified_is_ended_at_the_owner() {
     let fixture = Fixture::start().await;
     let mut client = fixture.client().await;
     let asked = || !fixture.scene.requests.lock().unwrap().is_empty();
     tokio::select! {
-        answer = client.login("hang") => panic!("{answer:?}"),
+        answer = client.login("slow:alice") => panic!("{answer:?}"),
         () = eventually("the scene is asked", asked) => {}
     }
+    let login = fixture.scene.last_login();
     drop(client);
+    let connections = &fixture.gate.shared().connections;
+    eventually("the gate has noticed", || connections.are_closing()).await;
+    fixture.scene.answer();
     fixture.deserted().await;
-    assert_eq!(fixture.scene.withdrawn.load(Ordering::SeqCst), 1);
+    let ended = [Told::Report(vec![], true), Told::Ended(login)];
+    assert_eq!(fixture.scene.told_owner(SCENE), ended);
     assert!(fixture.scene.told().is_empty());
 }
 
@@ -159,51 +164,12 @@ async fn last_words_of_a_scene_arrive_before_the_close() {
 }
 
 #[tokio::test]
-async fn newer_login_replaces_the_older_one_at_the_scenes_word() {
-    let fixture = Fixture::start().await;
-    let mut older = fixture.logged_in("alice").await;
-    let older_login = fixture.scene.login_of("alice");
-    let mut newer = fixture.logged_in("alice").await;
-    fixture.scene.close(older_login, CloseReason::Replaced);
-    assert_eq!(reason(&mut older).await, "replaced");
-    fixture.scene.offline(older_login).await;
-    newer.send(ECHO, b"still here").await.unwrap();
-    assert_eq!(soon(newer.recv()).await.unwrap().body, "still here");
-}
-
-#[tokio::test]
-async fn scene_that_is_lost_takes_its_sessions_along() {
-    let fixture = Fixture::start().await;
-    let mut client = fixture.logged_in("alice").await;
-    fixture.scene.vanish();
-    assert_eq!(reason(&mut client).await, "scene_lost");
-    fixture.deserted().await;
-    let login = fixture.scene.login_of("alice");
-    assert!(!fixture.scene.told().contains(&Told::Offline(login)));
-
-    fixture.scene.present.store(true, Ordering::SeqCst);
-    let mut again = fixture.logged_in("alice").await;
-    again.send(ECHO, b"back").await.unwrap();
-    assert_eq!(soon(again.recv()).await.unwrap().body, "back");
-}
-
-#[tokio::test]
 async fn gate_that_loses_its_group_closes_everybody() {
     let fixture = Fixture::start().await;
     let mut client = fixture.logged_in("alice").await;
     fixture.scene.lose_group();
     assert_eq!(reason(&mut client).await, "group_lost");
     fixture.deserted().await;
-}
-
-#[tokio::test]
-async fn frame_that_meets_a_lost_scene_ends_the_session() {
-    let fixture = Fixture::start().await;
-    let mut client = fixture.logged_in("alice").await;
-    // The gate has not heard of it yet.
-    fixture.scene.present.store(false, Ordering::SeqCst);
-    client.send(ECHO, b"anybody?").await.unwrap();
-    assert_eq!(reason(&mut client).await, "scene_lost");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Clients that are too fast, too slow, or too many for their scene.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use client::{CMD_PING, Client};
 use protocol::{Login, client::encode_frame};
@@ -13,7 +16,7 @@ use topology::Limits;
 
 use super::{
     Fixture, eventually, limits, reason,
-    scene::{ECHO, HANG, Scene, Told, UNSENDABLE},
+    scene::{ECHO, HANG, SCENE, Scene, Told, UNSENDABLE},
     soon,
 };
 
@@ -122,9 +125,10 @@ async fn a_frame_that_cannot_be_sent_gives_its_room_back() {
     client.send(UNSENDABLE, &[0; 1_000]).await.unwrap();
     assert_eq!(reason(&mut client).await, "frame_too_large");
     let table = &fixture.gate.shared().sessions.table;
-    let seat = table.get(protocol::Login(login)).unwrap();
+    let seat = table.get(Login(login)).unwrap();
     eventually("alice is gone", || table.len() == 1).await;
-    assert_eq!(seat.window.available(), 16 * 1024 * 1024);
+    drop(seat);
+    assert_eq!(table.window(SCENE).available(), 16 * 1024 * 1024);
     drop(stays);
 }
 
@@ -167,9 +171,8 @@ async fn full_scene_holds_everybody_and_lets_them_in_turn() {
     assert_eq!(soon(modest.recv()).await.unwrap().cmd, CMD_PING);
 
     // Who goes keeps the room until the scene has finished what was sent.
-    let login = Login(scene.login_of("greedy"));
-    let seat = fixture.gate.shared().sessions.table.get(login);
-    let window = seat.unwrap().window;
+    let window = fixture.gate.shared().sessions.table.window(SCENE);
+    scene.answers.store(false, Ordering::SeqCst);
     drop((greedy, modest));
     for name in ["greedy", "modest"] {
         let login = scene.login_of(name);
@@ -177,7 +180,9 @@ async fn full_scene_holds_everybody_and_lets_them_in_turn() {
             scene.finish(login, 1);
             sleep(Duration::from_millis(1)).await;
         }
+        assert!(window.available() < 4_000);
         scene.finish(login, u32::MAX);
+        scene.leaves(SCENE, login, 1, true);
     }
     fixture.deserted().await;
     assert_eq!(window.available(), 4_000, "all room is given back");

@@ -12,7 +12,10 @@ use protocol::{
     client::{FrameDecoder, HEAD_BYTES},
     v1::CloseReason,
 };
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -31,17 +34,17 @@ const READ_BYTES: usize = 4096;
 const WRITE_BYTES: usize = 16 * 1024;
 
 /// A client's socket that carries frames as messages.
-pub(crate) struct WebSocket {
-    socket: WebSocketStream<TcpStream>,
+pub(crate) struct WebSocket<S = TcpStream> {
+    socket: WebSocketStream<S>,
     decoder: FrameDecoder,
     /// The answer to a ping is not written out yet. Until it is, nothing is
     /// read: a client that pings and never reads would have us keep them all.
     pong_due: bool,
 }
 
-impl WebSocket {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Shakes hands, on whatever path.
-    pub(crate) async fn accept(socket: TcpStream, max_body: usize) -> Result<Self, CloseReason> {
+    pub(crate) async fn accept(socket: S, max_body: usize) -> Result<Self, CloseReason> {
         let largest = HEAD_BYTES.saturating_add(max_body);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
@@ -58,7 +61,7 @@ impl WebSocket {
         }
     }
 
-    pub(crate) fn get_mut(&mut self) -> &mut TcpStream {
+    pub(crate) fn get_mut(&mut self) -> &mut S {
         self.socket.get_mut()
     }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 
 /// Asks a master for its directory.
-pub(super) async fn list(master: &Master) -> Result<ListNodesResponse, NodesError> {
+pub(crate) async fn list(master: &Master) -> Result<ListNodesResponse, NodesError> {
     let address = master.address;
     let asking = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}"));

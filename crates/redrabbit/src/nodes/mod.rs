@@ -6,7 +6,7 @@ mod view;
 
 use std::{
     fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,9 @@ use protocol::{
 };
 use tokio::runtime;
 use topology::{Topology, TopologyError};
+
+use crate::group::{self, reachable};
+pub(crate) use ask::list;
 
 /// The arguments of `nodes`.
 #[derive(Clone, Debug, clap::Args)]
@@ -114,11 +117,6 @@ Exit codes:
   64  the command line is wrong
   78  the topology file is wrong";
 
-/// The topology of whoever sits in a working copy.
-const NEAR: &str = "configs/local.toml";
-/// The topology of a machine.
-const FAR: &str = "/etc/redrabbit/topology.toml";
-
 /// Asks the master, and gives what to print.
 ///
 /// # Errors
@@ -128,7 +126,7 @@ pub fn run(args: &NodesArgs) -> Result<String, NodesError> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let response = runtime.block_on(ask::list(&master))?;
+    let response = runtime.block_on(list(&master))?;
     Ok(if args.json {
         view::to_json(response)
     } else {
@@ -148,61 +146,48 @@ impl NodesError {
 }
 
 /// A master, and what it has to be shown.
-struct Master {
+pub(crate) struct Master {
     address: SocketAddr,
     secret: Secret,
     tls: Option<Connector>,
 }
 
-fn whom_to_ask(args: &NodesArgs) -> Result<Master, NodesError> {
-    let (address, secret, tls) = match args.master {
-        Some(address) => (address, Secret::default(), None),
-        None => {
-            let default = || PathBuf::from(if Path::new(NEAR).exists() { NEAR } else { FAR });
-            let file = args.topology.clone().unwrap_or_else(default);
-            let topology = Topology::load(&file, &args.set)?;
-            let tls = certificate::connector(&topology)?;
-            (topology.master.listen, topology.security.secret, tls)
-        }
-    };
-    let secret = match &args.secret_file {
-        Some(path) => read_secret(path)?,
-        None => secret,
-    };
-    Ok(Master {
-        address: reachable(address),
-        secret,
-        tls,
-    })
+impl Master {
+    /// The master of a topology, whose secret may be elsewhere.
+    ///
+    /// # Errors
+    /// [`NodesError::NoCertificate`].
+    pub(crate) fn of(topology: &Topology, secret: Secret) -> Result<Master, NodesError> {
+        Ok(Master {
+            address: reachable(topology.master.listen),
+            secret,
+            tls: certificate::connector(topology)?,
+        })
+    }
 }
 
-fn read_secret(path: &Path) -> Result<Secret, NodesError> {
+fn whom_to_ask(args: &NodesArgs) -> Result<Master, NodesError> {
+    let secret = args.secret_file.as_deref().map(read_secret).transpose()?;
+    if let Some(address) = args.master {
+        return Ok(Master {
+            address: reachable(address),
+            secret: secret.unwrap_or_default(),
+            tls: None,
+        });
+    }
+    let topology = Topology::load(&group::file(args.topology.as_deref()), &args.set)?;
+    let secret = secret.unwrap_or_else(|| topology.security.secret.clone());
+    Master::of(&topology, secret)
+}
+
+/// The secret that is all that a file holds.
+///
+/// # Errors
+/// [`NodesError::SecretFile`].
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, NodesError> {
     let text = fs::read_to_string(path).map_err(|source| NodesError::SecretFile {
         path: path.display().to_string(),
         source,
     })?;
     Ok(Secret::new(text.trim()))
-}
-
-/// Who listens on every address is reached on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_listens_everywhere_is_asked_on_loopback() {
-        let reached = |text: &str| reachable(text.parse().unwrap()).to_string();
-        assert_eq!(reached("0.0.0.0:10241"), "127.0.0.1:10241");
-        assert_eq!(reached("[::]:10241"), "[::1]:10241");
-        assert_eq!(reached("10.0.0.1:10241"), "10.0.0.1:10241");
-    }
 }

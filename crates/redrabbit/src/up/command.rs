@@ -42,7 +42,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
 
-    /// Starts a role again when it dies, and says so
+    /// Starts a role again when it dies or has been drained, and says so
     #[arg(long)]
     pub restart: bool,
 

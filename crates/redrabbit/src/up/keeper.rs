@@ -96,9 +96,13 @@ impl Keeper {
                 }
                 Life::Died(status) => {
                     let verdict = backoff.verdict(status, self.restart);
-                    let how = describe(status);
-                    self.shout(&format!("died: {how}{}", consequence(verdict)))
-                        .await;
+                    let (how, then) = (describe(status), consequence(verdict));
+                    if status.success() {
+                        // It was drained, as `redrabbit drain` has it.
+                        self.say(&format!("has ended: {how}{then}")).await;
+                    } else {
+                        self.shout(&format!("died: {how}{then}")).await;
+                    }
                     verdict
                 }
             };

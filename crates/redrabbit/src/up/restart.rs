@@ -37,7 +37,8 @@ impl Backoff {
     }
 
     /// What to do about a role that ended as `status` says. Without `restart`
-    /// nothing is ever started again.
+    /// nothing is ever started again; with it a role is that has been drained, too:
+    /// so it comes back as a new program.
     pub(super) fn verdict(&mut self, status: ExitStatus, restart: bool) -> Verdict {
         if !restart {
             return Verdict::Stay;
@@ -100,6 +101,13 @@ mod tests {
     #[test]
     fn nothing_is_started_again_unless_asked_for() {
         assert_eq!(Backoff::new().verdict(exited(1), false), Verdict::Stay);
+    }
+
+    #[test]
+    fn a_role_that_was_drained_comes_back_where_that_is_asked_for() {
+        assert_eq!(Backoff::new().verdict(exited(0), false), Verdict::Stay);
+        let again = Backoff::new().verdict(exited(0), true);
+        assert_eq!(again, Verdict::StartAgain(FIRST));
     }
 
     #[test]

@@ -9,6 +9,7 @@ import time
 import ffext
 
 CHAT = 1  # clients send ["text"]; they are sent objects with a "kind"
+ECHO = 2  # what `redrabbit bots` sends comes back to it as it is
 
 
 class Room:
@@ -33,6 +34,11 @@ def room():
     return ffext.singleton(Room)
 
 
+def is_bot(name):
+    """A thousand bots are let in, and nobody in the room hears of it."""
+    return name.startswith("bot-")
+
+
 @ffext.session_verify_callback
 def verify(name, online_time, ip, gate_name):
     """The first thing that a client sends is its name."""
@@ -42,12 +48,16 @@ def verify(name, online_time, ip, gate_name):
 
 @ffext.session_enter_callback
 def entered(name, from_scene, extra_data):
+    if is_bot(name):
+        return
     room().enter(name)
     room().tell("notice", text=f"{name} has joined")
 
 
 @ffext.session_offline_callback
 def went(name, online_time):
+    if is_bot(name):
+        return
     room().leave(name)
     room().tell("notice", text=f"{name} has left")
 
@@ -62,3 +72,8 @@ def said(name, message):
         return
     now = time.strftime("%H:%M:%S")
     room().tell("chat", text=text, time=now, **{"from": name})
+
+
+@ffext.session_call(ECHO)
+def echoed(name, message):
+    ffext.send_msg_session(name, ECHO, message)

@@ -13,14 +13,23 @@ to them::
     def chat(session_id, message):
         ffext.broadcast_msg_session(1, message[0])
 
+A session goes to another scene with ``change_session_scene(session_id,
+'scene@1')``. It may join channels, and ``send_channel()`` reaches all who have,
+whichever scene they are in.
+
 Functions may be plain or ``async def``. Everything here is used from the
 scene's own thread, except the log, which may be written from any.
 """
 
 from _ffext import (
+    broadcast_msg_gate,
     broadcast_msg_session,
+    change_session_scene,
     close_session,
+    join_channel,
+    leave_channel,
     multi_send_msg_session,
+    send_channel,
     send_msg_session,
 )
 
@@ -53,13 +62,18 @@ __all__ = [
     "LOGINFO",
     "LOGTRACE",
     "LOGWARN",
+    "broadcast_msg_gate",
     "broadcast_msg_session",
+    "change_session_scene",
     "close_session",
     "dump_stdout_to_log",
+    "join_channel",
+    "leave_channel",
     "multi_send_msg_session",
     "on_reload",
     "once_timer",
     "reload",
+    "send_channel",
     "send_msg_session",
     "session_call",
     "session_enter_callback",

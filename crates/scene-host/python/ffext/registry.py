@@ -312,7 +312,8 @@ session_enter_callback = _document(
     """Registers who is told of a session that begins in this scene.
 
     ``f(session_id, from_scene, extra_data)``; ``from_scene`` is empty and
-    ``extra_data`` is ``b''`` for a client that has just been let in.
+    ``extra_data`` is ``b''`` for a client that has just been let in. A session
+    that was held while this scene was away comes from the scene's own name.
     """,
 )
 session_leave_callback = _document(
@@ -320,7 +321,12 @@ session_leave_callback = _document(
     "session_leave_callback",
     """Registers who is told of a session that moves to another scene.
 
-    ``f(session_id, to_scene, extra_data)``. Not called yet.
+    ``f(session_id, to_scene, extra_data)`` is called when everything that the
+    session has sent is handled; until it has returned, messages can be sent to
+    the session. If it returns ``bytes`` or text, that goes along instead of
+    ``extra_data``, which is ``bytes``. When this scene ends, its sessions leave
+    for the scene that takes them, or for the scene's own name: they are held for
+    its return, and enter it again with what was returned here.
     """,
 )
 session_offline_callback = _document(
@@ -328,6 +334,7 @@ session_offline_callback = _document(
     "session_offline_callback",
     """Registers who is told of a session that has ended.
 
-    ``f(session_id, online_time)``, the latter as the verify callback had it.
+    ``f(session_id, online_time)``, the latter as the verify callback had it. Not
+    called for a session that has left: its offline is the other scene's.
     """,
 )

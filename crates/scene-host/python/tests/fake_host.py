@@ -63,9 +63,14 @@ _native.check_thread = lambda: None
 _native.entered = lambda kind, label: None
 _native.left = lambda: None
 for _name in (
+    "broadcast_msg_gate",
     "broadcast_msg_session",
+    "change_session_scene",
     "close_session",
+    "join_channel",
+    "leave_channel",
     "multi_send_msg_session",
+    "send_channel",
     "send_msg_session",
 ):
     setattr(_native, _name, lambda *arguments: True)

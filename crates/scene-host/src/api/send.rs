@@ -1,58 +1,57 @@
 //! What scripts send to clients.
+//!
+//! Each of these takes `latest=True` for messages of which only the newest is of
+//! use, such as where somebody stands: one that still waits for a slow client is
+//! replaced by a newer one of the same cmd, instead of both being sent.
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use protocol::{Login, NodeId, client, v1::CloseReason};
-use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
-    prelude::*,
-    types::{PyBytes, PyString},
-};
+use protocol::{Login, NodeId, v1::Role};
+use pyo3::{exceptions::PyTypeError, prelude::*, types::PyString};
 
-use crate::{
-    Action,
-    delivery::{MAX_MESSAGE_BYTES, logins_beside},
-    host::{Host, current},
-    json,
-    sessions::Held,
-};
+use super::arguments::{find, read_channel, read_node, read_parcel};
+use crate::{Action, Audience, delivery::logins_beside, host::current};
 
 /// Sends a session a message: `bytes` as they are, anything else as JSON.
+/// `latest=True` lets it replace an older one of its cmd that still waits for the
+/// client.
 ///
 /// Returns whether it is on its way: the session is in this scene, and there was
 /// room for the message.
 #[pyfunction]
+#[pyo3(signature = (session_id, cmd, value, latest = None))]
 pub(super) fn send_msg_session(
     session_id: &Bound<'_, PyAny>,
     cmd: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
     let host = current()?;
-    let (cmd, body) = (read_cmd(cmd)?, write_body(value)?);
-    let held = find(&host, session_id)?;
-    let Some(held) = held else {
+    let parcel = read_parcel(cmd, value, latest)?;
+    let Some(held) = find(&host, session_id)? else {
         return Ok(false);
     };
-    let deliver = Action::Deliver {
+    let send = Action::Send {
         gate: held.gate,
-        logins: vec![held.login],
-        cmd,
-        body,
+        login: held.login,
+        parcel,
     };
-    Ok(host.send(value.py(), deliver))
+    Ok(host.send(value.py(), send))
 }
 
 /// Sends several sessions one message; crosses to each gate once, or, to very
-/// many sessions, as often as their logins do not fit beside it.
+/// many sessions, as often as their logins do not fit beside it. `latest` is as in
+/// `send_msg_session()`.
 ///
 /// Returns to how many it is on its way; those that are not in this scene are
 /// left out.
 #[pyfunction]
+#[pyo3(signature = (session_ids, cmd, value, latest = None))]
 pub(super) fn multi_send_msg_session(
     session_ids: &Bound<'_, PyAny>,
     cmd: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<usize> {
     let host = current()?;
     if session_ids.is_instance_of::<PyString>() {
@@ -61,7 +60,7 @@ pub(super) fn multi_send_msg_session(
              send_msg_session()",
         ));
     }
-    let (cmd, body) = (read_cmd(cmd)?, write_body(value)?);
+    let parcel = read_parcel(cmd, value, latest)?;
     let mut gates: BTreeMap<NodeId, Vec<Login>> = BTreeMap::new();
     for session_id in session_ids.try_iter()? {
         let session_id = session_id?;
@@ -74,12 +73,11 @@ pub(super) fn multi_send_msg_session(
         // A session that is named twice gets the message once.
         logins.sort_unstable();
         logins.dedup();
-        for logins in logins.chunks(logins_beside(body.len())) {
+        for logins in logins.chunks(logins_beside(parcel.body.len())) {
             let deliver = Action::Deliver {
                 gate,
                 logins: logins.to_vec(),
-                cmd,
-                body: body.clone(),
+                parcel: parcel.clone(),
             };
             if !host.send(value.py(), deliver) {
                 return Ok(sent);
@@ -90,76 +88,67 @@ pub(super) fn multi_send_msg_session(
     Ok(sent)
 }
 
-/// Sends every client of the group a message; crosses to each gate once.
+/// Sends every client of the group a message; crosses to each gate once. `latest`
+/// is as in `send_msg_session()`.
 ///
 /// Returns whether it is on its way.
 #[pyfunction]
+#[pyo3(signature = (cmd, value, latest = None))]
 pub(super) fn broadcast_msg_session(
     cmd: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    broadcast(Audience::Group, cmd, value, latest)
+}
+
+/// Sends every client of a gate, `'gate@0'` say, a message. `latest` is as in
+/// `send_msg_session()`.
+///
+/// Returns whether it is on its way: the gate is in the group, and there was room
+/// for the message.
+#[pyfunction]
+#[pyo3(signature = (gate_name, cmd, value, latest = None))]
+pub(super) fn broadcast_msg_gate(
+    gate_name: &Bound<'_, PyAny>,
+    cmd: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    let gate = current()?
+        .shared
+        .peers
+        .gate(&read_node(gate_name, Role::Gate)?);
+    let Some(gate) = gate else {
+        // What is wrong with the message is said in any case.
+        return read_parcel(cmd, value, latest).map(|_| false);
+    };
+    broadcast(Audience::Gate(gate), cmd, value, latest)
+}
+
+/// Sends everybody who has joined a channel a message, whichever scene they are
+/// in; crosses to each gate once. `latest` is as in `send_msg_session()`.
+///
+/// Returns whether it is on its way.
+#[pyfunction]
+#[pyo3(signature = (channel, cmd, value, latest = None))]
+pub(super) fn send_channel(
+    channel: &Bound<'_, PyAny>,
+    cmd: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    let audience = Audience::Channel(read_channel(channel)?);
+    broadcast(audience, cmd, value, latest)
+}
+
+fn broadcast(
+    audience: Audience,
+    cmd: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    latest: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
     let host = current()?;
-    let (cmd, body) = (read_cmd(cmd)?, write_body(value)?);
-    Ok(host.send(value.py(), Action::Broadcast { cmd, body }))
-}
-
-/// Ends the connection of a session. Its offline follows when the gate has done so.
-///
-/// Returns whether the session is in this scene.
-#[pyfunction]
-pub(super) fn close_session(session_id: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let host = current()?;
-    let held = find(&host, session_id)?;
-    let Some(held) = held else {
-        return Ok(false);
-    };
-    host.close(
-        session_id.py(),
-        held.gate,
-        held.login,
-        CloseReason::ClosedByScene,
-    );
-    Ok(true)
-}
-
-/// Where a session is, if it is in this scene.
-fn find(host: &Host, session_id: &Bound<'_, PyAny>) -> PyResult<Option<Held>> {
-    let text = session_id
-        .cast::<PyString>()
-        .map_err(|_| PyTypeError::new_err(format!("a session id is a str, not {session_id:?}")))?;
-    Ok(host.sessions.borrow().find(text.to_str()?))
-}
-
-/// A command that clients do not take for one of the gate's own.
-fn read_cmd(cmd: &Bound<'_, PyAny>) -> PyResult<u16> {
-    const LAST: u16 = client::CMD_PING - 2;
-    match cmd.extract::<u16>() {
-        Ok(number @ 1..=LAST) => Ok(number),
-        _ => Err(PyValueError::new_err(format!(
-            "a cmd is a number from 1 to {LAST}, not {cmd:?}"
-        ))),
-    }
-}
-
-fn write_body(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        let bytes = bytes.as_bytes();
-        check_length(bytes.len())?;
-        return Ok(Bytes::copy_from_slice(bytes));
-    }
-    let mut out = Vec::with_capacity(128);
-    json::encode(value, &mut out)?;
-    check_length(out.len())?;
-    Ok(out.into())
-}
-
-/// A longer message would get lost on its way to the gate, unseen by the script.
-fn check_length(length: usize) -> PyResult<()> {
-    if length > MAX_MESSAGE_BYTES {
-        return Err(PyValueError::new_err(format!(
-            "a message has at most {MAX_MESSAGE_BYTES} bytes, and this one {length}; send it in \
-             parts"
-        )));
-    }
-    Ok(())
+    let parcel = read_parcel(cmd, value, latest)?;
+    Ok(host.send(value.py(), Action::Broadcast { audience, parcel }))
 }

@@ -17,9 +17,10 @@ use crate::Event;
 ///
 /// It has no bound of its own, because each kind of event is bounded where it
 /// comes from: frames by the windows of sessions and gates (the scene says what
-/// is finished, and gates stop reading their sockets until it does), enter and
-/// offline by the sessions that a gate may have, verifications by the requests
-/// that a node may have under way, and by [`Inbox::VERIFICATIONS`].
+/// is finished, and gates stop reading their sockets until it does), enter, leave,
+/// stay and offline by the sessions that a gate may have, fences and verifications
+/// by the requests that a node may have under way, and the latter by
+/// [`Inbox::VERIFICATIONS`], too.
 #[derive(Debug)]
 pub struct Inbox {
     queue: Mutex<Queue>,
@@ -32,7 +33,17 @@ pub struct Inbox {
 struct Queue {
     events: Vec<Event>,
     verifications: usize,
-    closed: bool,
+    taken: Taken,
+}
+
+/// What the queue takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Taken {
+    #[default]
+    Everything,
+    /// All but clients that want to come in.
+    NoClients,
+    Nothing,
 }
 
 /// The event was not taken: the script's thread is ending, or has more
@@ -69,10 +80,13 @@ impl Inbox {
     pub fn push(&self, event: Event) -> Result<(), Closed> {
         {
             let mut queue = self.queue();
-            if queue.closed {
+            if queue.taken == Taken::Nothing {
                 return Err(Closed::Stopping);
             }
             if matches!(event, Event::Verify(_)) {
+                if queue.taken == Taken::NoClients {
+                    return Err(Closed::Stopping);
+                }
                 if queue.verifications >= Self::VERIFICATIONS {
                     return Err(Closed::Full);
                 }
@@ -113,9 +127,17 @@ impl Inbox {
         }
     }
 
+    /// Takes no clients any more that want to come in.
+    pub(crate) fn refuse_clients(&self) {
+        let mut queue = self.queue();
+        if queue.taken == Taken::Everything {
+            queue.taken = Taken::NoClients;
+        }
+    }
+
     /// Takes nothing more; what is in the queue stays there.
     pub(crate) fn close(&self) {
-        self.queue().closed = true;
+        self.queue().taken = Taken::Nothing;
     }
 
     /// Takes nothing more, and drops what is in the queue: nobody will come for
@@ -123,7 +145,7 @@ impl Inbox {
     pub(crate) fn end(&self) {
         let left = {
             let mut queue = self.queue();
-            queue.closed = true;
+            queue.taken = Taken::Nothing;
             mem::take(&mut queue.events)
         };
         drop(left);
@@ -158,6 +180,7 @@ mod tests {
         Event::Offline {
             gate: NodeId::new(1, 1),
             login: Login(login),
+            holding: 1,
         }
     }
 
@@ -293,6 +316,17 @@ mod tests {
         inbox.push(offline(1)).unwrap();
         inbox.refill(&mut VecDeque::new());
         inbox.push(verify()).unwrap();
+    }
+
+    #[test]
+    fn an_inbox_that_refuses_clients_takes_everything_else() {
+        let inbox = Inbox::new().unwrap();
+        inbox.refuse_clients();
+        assert!(matches!(inbox.push(verify()), Err(Closed::Stopping)));
+        inbox.push(offline(1)).unwrap();
+        inbox.close();
+        inbox.refuse_clients();
+        assert!(inbox.push(offline(1)).is_err());
     }
 
     #[test]

@@ -14,9 +14,10 @@ use crate::Action;
 
 /// The queue out of the script's thread.
 ///
-/// Messages for clients may take [`Outbox::limit`] bytes of it; past that they
-/// are refused, and the script is told so. What answers the gates is never
-/// refused: their windows bound it.
+/// Messages for clients, and what a script wants of channels and scenes, may take
+/// [`Outbox::limit`] bytes of it; past that they are refused, and the script is
+/// told so. What answers the gates is never refused: their windows, and the
+/// sessions that they have, bound it.
 #[derive(Debug)]
 pub struct Outbox {
     waiting: Mutex<Waiting>,
@@ -46,13 +47,18 @@ impl Outbox {
 
     /// Reserves room for a message of `length` bytes; false if there is none.
     pub(crate) fn reserve(&self, length: usize) -> bool {
-        let weight = length + Self::OVERHEAD;
         // Only the script's thread adds, so that nobody comes between.
-        if self.bytes.load(Ordering::Relaxed) + weight > self.limit {
+        if self.bytes.load(Ordering::Relaxed) + length + Self::OVERHEAD > self.limit {
             return false;
         }
-        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        self.charge(length);
         true
+    }
+
+    /// Takes room for a message of `length` bytes that is not refused.
+    pub(crate) fn charge(&self, length: usize) {
+        self.bytes
+            .fetch_add(length + Self::OVERHEAD, Ordering::Relaxed);
     }
 
     /// Hands over everything in `actions`.
@@ -122,11 +128,16 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::{Audience, Parcel};
 
     fn broadcast(body: &'static [u8]) -> Action {
         Action::Broadcast {
-            cmd: 1,
-            body: Bytes::from_static(body),
+            audience: Audience::Group,
+            parcel: Parcel {
+                cmd: 1,
+                body: Bytes::from_static(body),
+                latest: false,
+            },
         }
     }
 

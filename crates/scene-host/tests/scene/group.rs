@@ -1,24 +1,18 @@
-//! A scene in a group: a master, and a node that speaks as gates do.
+//! A scene in a group.
 
-use std::{
-    fs,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::fs;
 
-use broker_master::{Master, MasterConfig};
 use bytes::Bytes;
-use ffrpc::{Message, Node, NodeConfig, Services, Uplink};
 use prost::Message as _;
 use protocol::{
-    NodeId, Secret, method,
-    v1::{self, CloseReason, NodeState, Role},
+    method,
+    v1::{self, CloseReason, NodeState},
 };
-use scene_host::{Scene, SceneConfig};
-use tempfile::TempDir;
-use tokio::{net::TcpListener, time::timeout};
 
-use crate::stage::{PATIENCE, alone, capture_log, eventually, limits, log, logged};
+use crate::{
+    cluster::Group,
+    stage::{alone, eventually, log, logged},
+};
 
 const SCRIPT: &str = r#"
 import ffext
@@ -47,187 +41,6 @@ def large(session, length):
 def close(session, message):
     ffext.close_session(session)
 "#;
-
-struct Group {
-    master: Master,
-    scene: Scene,
-    folder: TempDir,
-}
-
-impl Group {
-    async fn start(script: &str) -> Self {
-        capture_log();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = MasterConfig {
-            tls: None,
-            epoch_file: None,
-            name: "master@0".parse().unwrap(),
-            group: "test".parse().unwrap(),
-            secret: Secret::default(),
-            lease: Duration::from_secs(3),
-            outbox_bytes: 64 << 20,
-            build: "test".to_owned(),
-        };
-        let master = Master::start(config, listener).unwrap();
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("main.py");
-        fs::write(&path, script).unwrap();
-        let config = SceneConfig {
-            name: "scene@0".parse().unwrap(),
-            script: path,
-            python_path: Vec::new(),
-            limits: limits(),
-        };
-        let uplink = Uplink::Local(master.local());
-        let scene = Scene::start(config, uplink, Secret::default())
-            .await
-            .unwrap();
-        timeout(PATIENCE, scene.node().ready()).await.unwrap();
-        Group {
-            master,
-            scene,
-            folder,
-        }
-    }
-
-    /// A gate that the scene knows, to broadcast to it.
-    async fn gate(&self, name: &str) -> Gate {
-        let gate = self.gate_in_state(name, NodeState::Ready).await;
-        let id = gate.node.id().unwrap();
-        eventually(
-            || self.scene.node().with_role(Role::Gate).contains(&id),
-            || "the scene does not know the gate".to_owned(),
-        )
-        .await;
-        gate
-    }
-
-    async fn gate_in_state(&self, name: &str, state: NodeState) -> Gate {
-        let heard: Heard = Arc::default();
-        let services = [
-            method::GATE_DELIVER,
-            method::GATE_CLOSE,
-            method::SESSION_FINISHED,
-        ]
-        .into_iter()
-        .fold(Services::new(), |services, method| {
-            let heard = heard.clone();
-            services.message(method, move |message: Message| {
-                heard.lock().unwrap().push((method, message.body));
-            })
-        });
-        let config = NodeConfig {
-            name: name.parse().unwrap(),
-            role: Role::Gate,
-            uplink: Uplink::Local(self.master.local()),
-            ..NodeConfig::default()
-        };
-        let node = Node::join(config, services);
-        node.set_state(state);
-        timeout(PATIENCE, node.ready()).await.unwrap();
-        let scene = "scene@0".parse().unwrap();
-        eventually(|| node.resolve(&scene).is_some(), || "no scene".to_owned()).await;
-        Gate {
-            scene: node.resolve(&scene).unwrap(),
-            node,
-            heard,
-        }
-    }
-
-    async fn stop(self) {
-        timeout(PATIENCE, self.scene.stop(PATIENCE)).await.unwrap();
-        self.master.shutdown().await;
-        drop(self.folder);
-    }
-}
-
-type Heard = Arc<Mutex<Vec<(&'static str, Bytes)>>>;
-
-struct Gate {
-    node: Node,
-    scene: NodeId,
-    heard: Heard,
-}
-
-impl Gate {
-    async fn verify(&self, session_key: &str) -> v1::verify_response::Outcome {
-        let request = v1::VerifyRequest {
-            session_key: session_key.to_owned(),
-            online_time: 1_700_000_000,
-            ip: "192.0.2.1".to_owned(),
-            gate_name: "gate@0".to_owned(),
-        };
-        let body = request.encode_to_vec().into();
-        let answer = self.node.call(self.scene, method::SESSION_VERIFY, body);
-        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
-        v1::VerifyResponse::decode(answer).unwrap().outcome.unwrap()
-    }
-
-    /// Verifies and enters; returns the login.
-    async fn enter(&self, session: &str) -> u64 {
-        let v1::verify_response::Outcome::Accepted(accepted) = self.verify(session).await else {
-            panic!("{session} was turned away");
-        };
-        let enter = v1::Enter {
-            session_id: accepted.session_id,
-            login: accepted.login,
-            online_time: 1_700_000_000,
-            ..v1::Enter::default()
-        };
-        self.control(method::SESSION_ENTER, &enter);
-        accepted.login
-    }
-
-    fn frame(&self, login: u64, cmd: u32, body: &str) {
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        self.control(method::SESSION_FRAME, &v1::Frame { login, cmd, body });
-    }
-
-    fn control(&self, method: &'static str, message: &impl prost::Message) {
-        self.node
-            .control_message(self.scene, method, message)
-            .unwrap();
-    }
-
-    fn heard(&self, wanted: &str) -> Vec<Bytes> {
-        let heard = self.heard.lock().unwrap();
-        let wanted = heard.iter().filter(|(method, _)| *method == wanted);
-        wanted.map(|(_, body)| body.clone()).collect()
-    }
-
-    fn deliveries(&self) -> Vec<(Vec<u64>, String)> {
-        let deliveries = self.heard(method::GATE_DELIVER).into_iter();
-        deliveries
-            .map(|body| v1::Deliver::decode(body).unwrap())
-            .map(|deliver| {
-                let text = String::from_utf8(deliver.body.to_vec()).unwrap();
-                (deliver.logins, format!("{}: {text}", deliver.cmd))
-            })
-            .collect()
-    }
-
-    fn finished(&self) -> u32 {
-        let finished = self.heard(method::SESSION_FINISHED).into_iter();
-        finished
-            .map(|body| {
-                v1::Finished::decode(body)
-                    .unwrap()
-                    .frames
-                    .iter()
-                    .sum::<u32>()
-            })
-            .sum()
-    }
-
-    async fn delivered(&self, login: Option<u64>, text: &str) {
-        let expected = (Vec::from_iter(login), text.to_owned());
-        eventually(
-            || self.deliveries().contains(&expected),
-            || format!("{expected:?} is not in {:?}", self.deliveries()),
-        )
-        .await;
-    }
-}
 
 #[test]
 fn a_gate_verifies_enters_talks_and_is_told_what_is_finished() {
@@ -270,7 +83,7 @@ fn a_gate_verifies_enters_talks_and_is_told_what_is_finished() {
             (login, CloseReason::ClosedByScene)
         );
 
-        gate.control(method::SESSION_OFFLINE, &v1::Offline { login });
+        gate.control(method::SESSION_OFFLINE, &v1::Offline { login, holding: 1 });
         gate.delivered(None, r#"1: ["offline","ann",1700000000]"#)
             .await;
         group.stop().await;
@@ -303,6 +116,7 @@ fn whoever_enters_through_a_gate_that_is_still_joining_hears_the_broadcasts() {
     alone(|| async {
         let group = Group::start(SCRIPT).await;
         let gate = group.gate_in_state("gate@0", NodeState::Joining).await;
+        gate.report(&[], true);
         gate.enter("ann").await;
         gate.delivered(None, r#"1: ["enter","ann"]"#).await;
         group.stop().await;

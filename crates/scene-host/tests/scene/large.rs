@@ -66,17 +66,15 @@ fn a_long_message_to_very_many_is_cut_into_what_gates_get() {
             let mut reached = Vec::new();
             let mut crossed = 0;
             for action in stage.take_actions() {
-                let Action::Deliver {
-                    logins, cmd, body, ..
-                } = action
-                else {
+                let Action::Deliver { logins, parcel, .. } = action else {
                     continue;
                 };
                 reached.extend(logins.iter().map(|login| login.0));
                 let deliver = v1::Deliver {
                     logins: logins.into_iter().map(|login| login.0).collect(),
-                    cmd: cmd.into(),
-                    body,
+                    cmd: parcel.cmd.into(),
+                    body: parcel.body,
+                    ..Default::default()
                 };
                 assert!(deliver.encoded_len() <= MAX_BODY_BYTES);
                 crossed += 1;

@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod changes;
+mod channels;
+mod cluster;
 mod contexts;
 mod group;
 mod handlers;
 mod large;
 mod logs;
+mod owner;
 mod pace;
 mod reload;
 mod seed;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use scene_host::{Event, Verdict};
+use protocol::Login;
+use scene_host::Verdict;
 
-use crate::stage::{GATE, Stage, alone, log, logged, messages};
+use crate::stage::{Stage, alone, log, logged, messages};
 
 #[test]
 fn the_original_chat_script_runs_unchanged() {
@@ -13,14 +14,10 @@ fn the_original_chat_script_runs_unchanged() {
         let mut stage = Stage::start_file(&script).await;
         logged("loading.......").await;
 
-        let Verdict::Accepted {
-            session,
-            login,
-            reply,
-        } = stage.verify("小明").await
-        else {
+        let Verdict::Accepted { session, reply } = stage.verify("小明").await else {
             panic!("refused");
         };
+        let login = Login(1);
         assert_eq!((session.as_str(), reply.as_ref()), ("小明", &b""[..]));
 
         stage.enter("小明", login.0);
@@ -60,7 +57,7 @@ fn the_original_chat_script_runs_unchanged() {
         stage.finished(2).await;
 
         stage.take_actions();
-        stage.push(Event::Offline { gate: GATE, login });
+        stage.offline(login.0);
         let seen = stage.messages(3).await;
         assert!(
             seen[0].contains("[小明 20") && seen[0].contains("] offline"),

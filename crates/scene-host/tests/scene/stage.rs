@@ -14,8 +14,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use protocol::{Login, NodeId};
-use scene_host::{Action, Enter, Event, HostConfig, ScriptHost, Verdict, Verify};
+use ffrpc::{NodeEvent, NodeRecord};
+use protocol::{
+    Login, NodeId,
+    v1::{NodeState, Role},
+};
+use scene_host::{
+    Action, Audience, Enter, Event, HostConfig, Leave, Parcel, ScriptHost, Verdict, Verify,
+};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, time::timeout};
 use topology::Limits;
@@ -62,7 +68,9 @@ pub(crate) fn limits() -> Limits {
         send_queue_frames: 1024,
         frames_per_second: 200,
         frame_burst: 400,
+        rate_patience: Duration::from_secs(30),
         sessions_per_gate: 50_000,
+        unverified_per_gate: 2_048,
         connections_per_address: 256,
         session_window: 16,
         scene_window_bytes: 16 << 20,
@@ -71,6 +79,7 @@ pub(crate) fn limits() -> Limits {
         call_timeout: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(30),
         handler_warn: Duration::from_secs(5),
+        scene_hold: Duration::from_secs(30),
         lease: Duration::from_secs(3),
         drain_grace: Duration::from_secs(10),
     }
@@ -105,6 +114,7 @@ impl Stage {
     async fn run(folder: TempDir, script: PathBuf, limits: Limits) -> Self {
         capture_log();
         let config = HostConfig {
+            name: "scene@0".parse().unwrap(),
             script: script.clone(),
             python_path: Vec::new(),
             limits,
@@ -144,8 +154,13 @@ impl Stage {
     }
 
     pub(crate) async fn verify(&self, session_key: &str) -> Verdict {
+        self.try_verify(session_key).await.unwrap()
+    }
+
+    /// None if the scene does not say.
+    pub(crate) async fn try_verify(&self, session_key: &str) -> Option<Verdict> {
         let (verdict_tx, verdict_rx) = oneshot::channel();
-        self.push(Event::Verify(Box::new(Verify {
+        let _refused = self.host.inbox().push(Event::Verify(Box::new(Verify {
             session_key: session_key.to_owned(),
             online_time: 1_700_000_000,
             ip: "192.0.2.1".to_owned(),
@@ -153,7 +168,27 @@ impl Stage {
             deadline: Instant::now() + PATIENCE,
             verdict: verdict_tx,
         })));
-        timeout(PATIENCE, verdict_rx).await.unwrap().unwrap()
+        timeout(PATIENCE, verdict_rx).await.unwrap().ok()
+    }
+
+    /// Waits until these and no other logins are to change their scene.
+    pub(crate) async fn changes(&mut self, expected: &[(u64, String)]) {
+        let changes = self
+            .until(|actions| {
+                let changes = changes(actions);
+                (changes.len() >= expected.len()).then_some(changes)
+            })
+            .await;
+        assert_eq!(changes, expected);
+    }
+
+    /// Waits until gates are told so often that somebody has left; returns who.
+    pub(crate) async fn left(&mut self, count: usize) -> Vec<String> {
+        self.until(|actions| {
+            let left = left(actions);
+            (left.len() >= count).then_some(left)
+        })
+        .await
     }
 
     pub(crate) fn enter(&self, session: &str, login: u64) {
@@ -165,6 +200,7 @@ impl Stage {
             gate,
             session: session.parse().unwrap(),
             login: Login(login),
+            holding: 1,
             online_time: 1_700_000_000 + login,
             from_scene: String::new(),
             extra_data: Bytes::new(),
@@ -184,7 +220,36 @@ impl Stage {
         self.push(Event::Offline {
             gate: GATE,
             login: Login(login),
+            holding: 1,
         });
+    }
+
+    /// The gate sends a session to another scene, as it was asked to.
+    pub(crate) fn leave(&self, login: u64, to_scene: &str, extra_data: &'static str) {
+        self.push(Event::Leave(Box::new(Leave {
+            gate: GATE,
+            login: Login(login),
+            holding: 1,
+            to_scene: to_scene.to_owned(),
+            extra_data: extra_data.into(),
+        })));
+    }
+
+    /// The directory shows a node.
+    pub(crate) fn joins(&self, id: NodeId, name: &str, role: Role) {
+        let record = NodeRecord {
+            id,
+            name: name.parse().unwrap(),
+            role,
+            state: NodeState::Ready,
+            address: String::new(),
+            methods: Vec::new(),
+            load: 0,
+            build: String::new(),
+            script: None,
+        };
+        let peers = self.host.peers();
+        peers.follow(&NodeEvent::Upserted(Arc::new(record)));
     }
 
     /// Takes what the script asks for until `done` is content with all of it.
@@ -238,8 +303,9 @@ impl Stage {
         std::mem::take(&mut self.actions)
     }
 
-    /// Ends the host, and says whether it ended cleanly.
+    /// Ends the host with nobody in it, and says whether it ended cleanly.
     pub(crate) async fn stop(self) -> bool {
+        self.push(Event::GroupLost);
         self.host.stop(PATIENCE).await
     }
 }
@@ -255,20 +321,60 @@ pub(crate) fn finished(actions: &[Action]) -> u32 {
         .sum()
 }
 
-/// Messages as `to whom/cmd: body`; `*` is everybody.
+/// Which logins are to change their scene, and to which one.
+pub(crate) fn changes(actions: &[Action]) -> Vec<(u64, String)> {
+    let changes = actions.iter().filter_map(|action| match action {
+        Action::Change {
+            login, to_scene, ..
+        } => Some((login.0, to_scene.clone())),
+        _ => None,
+    });
+    changes.collect()
+}
+
+/// Who has left, as `login holding offline` or `login holding left: extra data`.
+pub(crate) fn left(actions: &[Action]) -> Vec<String> {
+    let left = actions.iter().filter_map(|action| match action {
+        Action::Left(left) if left.offline => {
+            Some(format!("{} {} offline", left.login, left.holding))
+        }
+        Action::Left(left) => {
+            let extra_data = String::from_utf8_lossy(&left.extra_data).into_owned();
+            Some(format!(
+                "{} {} left: {extra_data}",
+                left.login, left.holding
+            ))
+        }
+        _ => None,
+    });
+    left.collect()
+}
+
+/// Messages as `to whom/cmd: body`; `*` is everybody, `@` a gate, `#` a channel,
+/// and `!` says that only the latest counts.
 pub(crate) fn messages(actions: &[Action]) -> Vec<String> {
-    let text = |body: &Bytes| String::from_utf8_lossy(body).into_owned();
+    let message = |to: String, parcel: &Parcel| {
+        let latest = if parcel.latest { "!" } else { "" };
+        let body = String::from_utf8_lossy(&parcel.body);
+        Some(format!("{to}/{}{latest}: {body}", parcel.cmd))
+    };
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Deliver {
-                logins, cmd, body, ..
-            } => {
+            Action::Send { login, parcel, .. } => message(login.to_string(), parcel),
+            Action::Deliver { logins, parcel, .. } => {
                 let logins: Vec<String> = logins.iter().map(ToString::to_string).collect();
-                Some(format!("{}/{cmd}: {}", logins.join("+"), text(body)))
+                message(logins.join("+"), parcel)
             }
-            Action::Broadcast { cmd, body } => Some(format!("*/{cmd}: {}", text(body))),
-            Action::Close { .. } | Action::Finished(_) => None,
+            Action::Broadcast { audience, parcel } => {
+                let to = match audience {
+                    Audience::Group => "*".to_owned(),
+                    Audience::Gate(gate) => format!("@{gate}"),
+                    Audience::Channel(channel) => format!("#{channel}"),
+                };
+                message(to, parcel)
+            }
+            _ => None,
         })
         .collect()
 }

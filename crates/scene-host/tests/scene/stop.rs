@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use scene_host::{Event, HostConfig, SceneError, ScriptHost, Verdict};
+use protocol::Login;
+use scene_host::{Event, HostConfig, SceneError, ScriptHost, Stay};
 
-use crate::stage::{PATIENCE, Stage, alone, eventually, limits, log, logged};
+use crate::stage::{GATE, PATIENCE, Stage, alone, limits, log, logged};
 
 #[test]
 fn sessions_are_told_and_tasks_are_ended() {
@@ -67,7 +68,7 @@ fn sessions_are_told_and_tasks_are_ended() {
 }
 
 #[test]
-fn nobody_comes_in_behind_the_stop() {
+fn behind_the_stop_nobody_is_verified_and_whoever_enters_leaves_again() {
     alone(|| async {
         let mut stage = Stage::start(
             r#"
@@ -81,12 +82,15 @@ fn nobody_comes_in_behind_the_stop() {
             @ffext.session_offline_callback
             def offline(session, online_time):
                 print('offline of', session)
+            @ffext.session_leave_callback
+            def leave(session, to_scene, extra_data):
+                print('leave to', to_scene, 'of', session)
             @ffext.session_call(1)
             def block(session, message):
                 print('blocking')
                 time.sleep(0.3)
             @ffext.session_call(2)
-            def never(session, message):
+            def heard(session, message):
                 print('a frame of', session)
             "#,
         )
@@ -97,33 +101,97 @@ fn nobody_comes_in_behind_the_stop() {
         // All of this waits, in this order, until the handler returns.
         stage.enter("b", 2);
         let started = Instant::now();
-        stage.push(Event::Stop(PATIENCE));
+        stage.push(Event::Stop {
+            grace: PATIENCE,
+            to_scene: None,
+        });
         stage.enter("c", 3);
         stage.frame(3, 2, "null");
-        stage.enter("a", 4);
-        let verdict = stage.verify("d").await;
-        assert_eq!(
-            verdict,
-            Verdict::Refused("the scene is stopping".to_owned())
-        );
-        // What the gate counts as under way is finished all the same.
+        // To its gate that is a scene which is not there.
+        assert!(stage.try_verify("d").await.is_none());
         stage.finished(2).await;
+        // Whoever was on the way in is here, and everybody is to go.
+        let to = || "scene@0".to_owned();
+        stage.changes(&[(1, to()), (2, to()), (3, to())]).await;
+        for login in [1, 2, 3] {
+            stage.leave(login, "scene@0", "");
+        }
         assert!(stage.stop().await);
         assert!(
             started.elapsed() < Duration::from_secs(5),
             "{:?}",
             started.elapsed()
         );
-        eventually(
-            || log().matches("offline of").count() == 2,
-            || format!("not everybody was told:\n{}", log()),
-        )
-        .await;
         let log = log();
-        for text in ["enter of a", "enter of b", "offline of a", "offline of b"] {
-            assert_eq!(log.matches(text).count(), 1, "`{text}` in:\n{log}");
+        for name in ["a", "b", "c"] {
+            for text in ["enter of", "leave to scene@0 of"] {
+                let text = format!("{text} {name}");
+                assert_eq!(log.matches(&text).count(), 1, "`{text}` in:\n{log}");
+            }
         }
-        assert!(!log.contains("of c"), "{log}");
+        assert!(!log.contains("offline of"), "{log}");
+    });
+}
+
+/// Says who leaves and who is offline.
+const HAND_OVER: &str = r#"
+    import ffext
+    @ffext.session_leave_callback
+    async def leave(session, to_scene, extra_data):
+        print('leave of', session, 'to', to_scene)
+        return 'kept'
+    @ffext.session_offline_callback
+    def offline(session, online_time):
+        print('offline of', session)
+"#;
+
+#[test]
+fn at_the_end_sessions_are_handed_over_and_the_scene_waits_until_all_have_left() {
+    alone(|| async {
+        let mut stage = Stage::start(HAND_OVER).await;
+        stage.enter("a", 1);
+        stage.enter("b", 2);
+        stage.push(Event::Stop {
+            grace: PATIENCE,
+            to_scene: "scene@1".parse().ok(),
+        });
+        let to = |name: &str| name.to_owned();
+        let changes = [(1, to("scene@1")), (2, to("scene@1"))];
+        stage.changes(&changes).await;
+        stage.leave(1, "scene@1", "");
+        assert_eq!(stage.left(1).await, ["1 1 left: kept"]);
+        // The other scene has gone meanwhile: this one is held for our return.
+        stage.push(Event::Stay(Box::new(Stay {
+            gate: GATE,
+            login: Login(2),
+            to_scene: to("scene@1"),
+            reason: "it is gone".to_owned(),
+        })));
+        stage
+            .changes(&[changes[0].clone(), changes[1].clone(), (2, to("scene@0"))])
+            .await;
+        stage.leave(2, "scene@0", "");
+        assert_eq!(stage.left(2).await[1], "2 1 left: kept");
+        let outbox = stage.host.outbox().clone();
+        assert!(stage.stop().await);
+        assert!(outbox.take().await.is_none());
+        assert!(!log().contains("offline of"), "{}", log());
+    });
+}
+
+#[test]
+fn who_has_not_left_in_time_is_offline_once() {
+    alone(|| async {
+        let mut stage = Stage::start(HAND_OVER).await;
+        stage.enter("a", 1);
+        stage.enter("b", 2);
+        stage.leave(1, "scene@1", "");
+        stage.left(1).await;
+        assert!(stage.host.stop(Duration::from_secs(1)).await);
+        let log = log();
+        assert_eq!(log.matches("offline of b").count(), 1, "{log}");
+        assert_eq!(log.matches("offline of").count(), 1, "{log}");
+        assert!(log.contains("sessions have not left in time"), "{log}");
     });
 }
 
@@ -229,6 +297,7 @@ fn a_second_scene_in_one_process_is_refused() {
     alone(|| async {
         let stage = Stage::start("").await;
         let config = HostConfig {
+            name: "scene@0".parse().unwrap(),
             script: "/nowhere/main.py".into(),
             python_path: Vec::new(),
             limits: limits(),

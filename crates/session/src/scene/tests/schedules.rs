@@ -1,128 +1,18 @@
+//! What sessions see in random schedules.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::*;
 
-const GATE: NodeId = NodeId::new(1, 7);
-
-fn enter(gate: NodeId, session: &str, login: u64) -> Enter {
-    Enter {
-        gate,
-        session: session.parse().unwrap(),
-        login: Login(login),
-        online_time: login,
-        from_scene: String::new(),
-        extra_data: Bytes::new(),
-    }
-}
-
-fn sessions() -> Sessions<()> {
-    Sessions::default()
-}
-
-/// Runs everything that can be run; returns what was done, in words.
-fn run_all(sessions: &mut Sessions<()>, seat: SeatId) -> Vec<String> {
-    let mut done = Vec::new();
-    while let Some((job, session, ())) = sessions.begin(seat) {
-        done.push(match &job {
-            Job::Enter { .. } => format!("{session} enters"),
-            Job::Frame { cmd, .. } => format!("{session} says {cmd}"),
-            Job::Offline { online_time } => format!("{session} of {online_time} goes"),
-        });
-        if let Job::Frame { gate, login, .. } = job {
-            sessions.finish(gate, login);
-        }
-        sessions.end(seat);
-    }
-    done
-}
-
-fn seat_of(entered: Entered) -> SeatId {
-    match entered {
-        Entered::Seated(seat) => seat,
-        other => panic!("not seated: {other:?}"),
-    }
-}
-
-#[test]
-fn a_newer_login_sees_the_older_one_off_first() {
-    let mut table = sessions();
-    let seat = seat_of(table.enter(enter(GATE, "ann", 1), |_| ()));
-    run_all(&mut table, seat);
-    table.frame(GATE, Login(1), 5, Bytes::new());
-    let other = NodeId::new(1, 8);
-    let newer = enter(other, "ann", 2);
-    let older = table.supersede(&newer.session, newer.login);
-    assert_eq!(
-        older.map(|held| (held.gate, held.login)),
-        Some((GATE, Login(1)))
-    );
-    let seat = seat_of(table.enter(newer, |_| ()));
-    table.frame(other, Login(2), 6, Bytes::new());
-    assert_eq!(
-        run_all(&mut table, seat),
-        ["ann says 5", "ann of 1 goes", "ann enters", "ann says 6"]
-    );
-    // The older gate's own offline comes late and is about nobody.
-    assert_eq!(table.offline(GATE, Login(1)), None);
-    assert_eq!(table.find("ann").map(|held| held.login), Some(Login(2)));
-}
-
-#[test]
-fn an_older_login_that_comes_late_is_turned_away() {
-    let mut table = sessions();
-    table.enter(enter(GATE, "ann", 2), |_| ());
-    assert_eq!(table.supersede(&"ann".parse().unwrap(), Login(1)), None);
-    assert_eq!(table.enter(enter(GATE, "ann", 1), |_| ()), Entered::Stale);
-    assert_eq!(table.enter(enter(GATE, "ann", 2), |_| ()), Entered::Again);
-    assert_eq!(table.connected(), 1);
-}
-
-#[test]
-fn a_frame_of_nobody_is_finished_at_once() {
-    let mut table = sessions();
-    table.enter(enter(GATE, "ann", 1), |_| ());
-    let stranger = NodeId::new(1, 9);
-    assert_eq!(table.frame(stranger, Login(1), 5, Bytes::new()), None);
-    assert_eq!(table.frame(GATE, Login(9), 5, Bytes::new()), None);
-    let finished = table.take_finished();
-    assert_eq!(finished.len(), 2);
-    assert_eq!(
-        finished[0],
-        Finished {
-            gate: GATE,
-            logins: vec![Login(9)],
-            frames: vec![1]
-        }
-    );
-}
-
-#[test]
-fn only_one_job_of_a_seat_is_under_way() {
-    let mut table = sessions();
-    let seat = seat_of(table.enter(enter(GATE, "ann", 1), |_| ()));
-    table.frame(GATE, Login(1), 5, Bytes::new());
-    assert!(table.begin(seat).is_some());
-    assert!(table.begin(seat).is_none());
-    table.end(seat);
-    assert!(table.begin(seat).is_some());
-}
-
-#[test]
-fn a_mistake_is_new_once_a_session() {
-    let mut table = sessions();
-    let seat = seat_of(table.enter(enter(GATE, "ann", 1), |_| ()));
-    assert!(table.complain(seat, Complaint::UnknownCmd));
-    assert!(!table.complain(seat, Complaint::UnknownCmd));
-    assert!(table.complain(seat, Complaint::BadBody));
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Enter { gate: u32, session: u8, login: u64 },
     Frame { gate: u32, login: u64 },
+    Leave { gate: u32, login: u64 },
     Offline { gate: u32, login: u64 },
+    Detach(usize),
     LoseGate(u32),
     LoseAll,
     Begin(usize),
@@ -135,7 +25,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (gate.clone(), 0u8..3, login.clone())
             .prop_map(|(gate, session, login)| Step::Enter { gate, session, login }),
         6 => (gate.clone(), login.clone()).prop_map(|(gate, login)| Step::Frame { gate, login }),
+        2 => (gate.clone(), login.clone())
+            .prop_map(|(gate, login)| Step::Leave { gate, login }),
         2 => (gate.clone(), login).prop_map(|(gate, login)| Step::Offline { gate, login }),
+        2 => any::<usize>().prop_map(Step::Detach),
         1 => gate.prop_map(Step::LoseGate),
         1 => Just(Step::LoseAll),
         6 => any::<usize>().prop_map(Step::Begin),
@@ -151,12 +44,16 @@ struct Driver {
     seats: Vec<SeatId>,
     /// Jobs under way.
     running: Vec<(SeatId, Job)>,
+    /// Frames that go on beside the jobs.
+    detached: Vec<(NodeId, Login)>,
     /// By session: the letters of what it saw.
     seen: BTreeMap<String, Vec<String>>,
     /// Frames that came, and frames that were reported back.
     came: BTreeMap<(NodeId, Login), u32>,
     back: BTreeMap<(NodeId, Login), u32>,
-    entered: usize,
+    /// Holdings that began, and those whose end was told.
+    entered: BTreeMap<(NodeId, Login), u32>,
+    left: BTreeMap<(NodeId, Login), u32>,
     frames: u16,
 }
 
@@ -178,8 +75,9 @@ impl Driver {
                 {
                     self.begin(older.seat);
                 }
+                let key = (enter.gate, enter.login);
                 if let Entered::Seated(seat) = self.table.enter(enter, |_| ()) {
-                    self.entered += 1;
+                    *self.entered.entry(key).or_default() += 1;
                     self.seats.push(seat);
                 }
             }
@@ -189,8 +87,18 @@ impl Driver {
                 *self.came.entry((gate, login)).or_default() += 1;
                 self.table.frame(gate, login, self.frames, Bytes::new());
             }
+            Step::Leave { gate, login } => {
+                let (gate, login) = (Self::gate(gate), Login(login));
+                let is_known = self.knows(gate, login);
+                self.table
+                    .leave(gate, login, 1, String::new(), Bytes::new());
+                self.forget_answer(is_known);
+            }
             Step::Offline { gate, login } => {
-                self.table.offline(Self::gate(gate), Login(login));
+                let (gate, login) = (Self::gate(gate), Login(login));
+                let is_known = self.knows(gate, login);
+                self.table.offline(gate, login, 1);
+                self.forget_answer(is_known);
             }
             Step::LoseGate(gate) => {
                 self.table.lose_gate(Self::gate(gate));
@@ -204,12 +112,41 @@ impl Driver {
             Step::End(pick) if !self.running.is_empty() => {
                 self.end(pick % self.running.len());
             }
-            Step::Begin(_) | Step::End(_) => {}
+            Step::Detach(pick) if !self.running.is_empty() => {
+                self.detach(pick % self.running.len());
+            }
+            Step::Begin(_) | Step::End(_) | Step::Detach(_) => {}
         }
+        self.hear();
+    }
+
+    fn knows(&self, gate: NodeId, login: Login) -> bool {
+        let holding = self.table.holdings.get(&login);
+        holding.is_some_and(|holding| holding.is(gate, 1))
+    }
+
+    /// What nobody here was asked for is answered at once.
+    fn forget_answer(&mut self, is_known: bool) {
+        if !is_known {
+            assert!(self.table.left.pop().is_some_and(|left| left.offline));
+        }
+    }
+
+    /// Takes what gates are told, in the order in which they are.
+    fn hear(&mut self) {
         for finished in self.table.take_finished() {
             for (login, frames) in finished.logins.iter().zip(&finished.frames) {
                 *self.back.entry((finished.gate, *login)).or_default() += frames;
             }
+        }
+        for left in self.table.take_left() {
+            let key = (left.gate, left.login);
+            assert_eq!(
+                self.came.get(&key),
+                self.back.get(&key),
+                "left with frames under way"
+            );
+            *self.left.entry(key).or_default() += 1;
         }
     }
 
@@ -224,6 +161,13 @@ impl Driver {
         let word = match &job {
             Job::Enter { .. } => "enter".to_owned(),
             Job::Frame { cmd, .. } => format!("frame {cmd:05}"),
+            Job::Leave { login, .. } => {
+                assert!(
+                    self.detached.iter().all(|(_, other)| other != login),
+                    "a leave began beside a frame"
+                );
+                "leave".to_owned()
+            }
             Job::Offline { .. } => "offline".to_owned(),
         };
         self.seen.entry(session.to_string()).or_default().push(word);
@@ -238,12 +182,36 @@ impl Driver {
         self.table.end(seat);
     }
 
+    /// Detaches a frame, or ends one that is.
+    fn detach(&mut self, index: usize) {
+        if let (seat, Job::Frame { gate, login, .. }) = self.running[index] {
+            self.running.swap_remove(index);
+            self.table.detach(login);
+            self.detached.push((gate, login));
+            self.table.end(seat);
+        } else if let Some((gate, login)) = self.detached.pop() {
+            self.table.finish_detached(gate, login);
+        }
+    }
+
     /// Lets everybody go and everything end.
-    fn settle(&mut self) {
-        self.act(Step::LoseAll);
+    fn settle(&mut self, how: &Step) {
+        for (gate, login) in self.entered.clone().into_keys() {
+            if let Step::Offline { .. } = how {
+                let is_known = self.knows(gate, login);
+                self.table.offline(gate, login, 1);
+                self.forget_answer(is_known);
+            }
+        }
+        if let Step::LoseAll = how {
+            self.act(Step::LoseAll);
+        }
         loop {
             while !self.running.is_empty() {
                 self.end(0);
+            }
+            for (gate, login) in std::mem::take(&mut self.detached) {
+                self.table.finish_detached(gate, login);
             }
             for seat in self.seats.clone() {
                 self.begin(seat);
@@ -252,7 +220,7 @@ impl Driver {
                 break;
             }
         }
-        self.act(Step::LoseAll);
+        self.hear();
     }
 }
 
@@ -262,22 +230,44 @@ proptest! {
         steps in prop::collection::vec(step(), 0..200)
     ) {
         let mut driver = Driver::default();
-        for step in steps {
-            driver.act(step);
+        for step in &steps {
+            driver.act(*step);
         }
-        driver.settle();
+        driver.settle(&Step::LoseAll);
+        driver.check()?;
+        for (key, left) in &driver.left {
+            prop_assert!(*left <= driver.entered[key], "told twice that {key:?} has left");
+        }
+    }
 
-        prop_assert!(driver.table.is_idle(), "a seat was left behind");
-        prop_assert_eq!(driver.table.connected(), 0);
-        prop_assert!(driver.table.logins.is_empty());
+    #[test]
+    fn while_gates_live_they_are_told_once_of_each_holding_that_it_has_ended(
+        steps in prop::collection::vec(step(), 0..200)
+    ) {
+        let mut driver = Driver::default();
+        for step in &steps {
+            if !matches!(step, Step::LoseAll | Step::LoseGate(_)) {
+                driver.act(*step);
+            }
+        }
+        driver.settle(&Step::Offline { gate: 0, login: 0 });
+        driver.check()?;
+        prop_assert_eq!(&driver.left, &driver.entered);
+    }
+}
+
+impl Driver {
+    /// Everything has ended, and went as it should.
+    fn check(&self) -> Result<(), TestCaseError> {
+        prop_assert!(self.table.is_idle(), "something was left behind");
+        prop_assert_eq!(self.table.connected(), 0);
         for session in ["s0", "s1", "s2"] {
-            prop_assert!(driver.table.find(session).is_none());
+            prop_assert!(self.table.find(session).is_none());
         }
         // Every frame is finished, once, whoever sent it.
-        prop_assert_eq!(&driver.came, &driver.back);
-
+        prop_assert_eq!(&self.came, &self.back);
         let mut enters = 0;
-        for (session, seen) in &driver.seen {
+        for (session, seen) in &self.seen {
             let mut here = false;
             let mut last_frame = "";
             for word in seen {
@@ -287,7 +277,7 @@ proptest! {
                         here = true;
                         enters += 1;
                     }
-                    "offline" => {
+                    "offline" | "leave" => {
                         prop_assert!(here, "{session} went twice: {seen:?}");
                         here = false;
                     }
@@ -300,6 +290,11 @@ proptest! {
             }
             prop_assert!(!here, "{session} never went: {seen:?}");
         }
-        prop_assert_eq!(enters, driver.entered, "an enter was lost");
+        prop_assert_eq!(
+            enters,
+            self.entered.values().sum::<u32>(),
+            "an enter was lost"
+        );
+        Ok(())
     }
 }

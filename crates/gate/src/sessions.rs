@@ -1,0 +1,257 @@
+//! The sessions of the gate, and what happens to them: what their lives decide
+//! is carried out here.
+//!
+//! Locks are taken in this order, and no other: the lock of a seat; the owner's;
+//! a shard of a map; a connection's mailbox. The group is called under the first
+//! two, for it only queues what it is given. Nobody who holds a shard locks a
+//! seat.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use protocol::{
+    ErrorKind, NodeId, NodeName,
+    v1::{self, CloseReason},
+};
+use session::gate::{Effect, Life};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    channels::Channels,
+    directory::Directory,
+    flusher::Flusher,
+    group::Group,
+    metrics::Metrics,
+    owner::Owner,
+    replaced::Replaced,
+    seat::{Hold, Seat},
+    shared::GateConfig,
+    table::Table,
+};
+
+/// The part of the gate that the group's messages reach.
+pub(crate) struct Sessions {
+    pub(crate) table: Table,
+    pub(crate) directory: Directory,
+    pub(crate) channels: Channels,
+    pub(crate) owner: Owner,
+    pub(crate) metrics: Metrics,
+    pub(crate) flusher: Flusher,
+    /// An operator has asked the gate to end.
+    pub(crate) drain: CancellationToken,
+    verify: NodeName,
+    scene_hold: std::time::Duration,
+    /// Weak, since the group holds the handlers that hold this.
+    group: OnceLock<Weak<dyn Group>>,
+}
+
+impl Sessions {
+    /// None yet.
+    pub(crate) fn new(config: &GateConfig) -> Self {
+        let limits = &config.limits;
+        Sessions {
+            // A word that is on its way ends with its call.
+            table: Table::new(
+                limits.scene_window_bytes,
+                Replaced::new(2 * limits.call_timeout),
+            ),
+            directory: Directory::default(),
+            channels: Channels::default(),
+            owner: Owner::default(),
+            metrics: Metrics::new(),
+            flusher: Flusher::default(),
+            drain: CancellationToken::new(),
+            verify: config.verify.clone(),
+            scene_hold: limits.scene_hold,
+            group: OnceLock::new(),
+        }
+    }
+
+    /// The group is there to be spoken to.
+    pub(crate) fn join(&self, group: &Arc<dyn Group>) {
+        let _ = self.group.set(Arc::downgrade(group));
+        self.owner.report(&self.table, &**group);
+    }
+
+    /// The group, as long as the gate is there.
+    pub(crate) fn group(&self) -> Option<Arc<dyn Group>> {
+        self.group.get()?.upgrade()
+    }
+
+    /// A node is new, or its state may have changed.
+    pub(crate) fn node_changed(&self, node: NodeId, name: &NodeName, ready: bool) {
+        if *name == self.verify {
+            self.owner.appeared(node);
+            if let Some(group) = self.group() {
+                self.owner.report(&self.table, &*group);
+            }
+        }
+        if !self.directory.upsert(node, name, ready) {
+            return;
+        }
+        for seat in self.table.all() {
+            self.decide(&seat, |life, _| life.scene_ready(name, node));
+        }
+    }
+
+    /// A node is gone.
+    pub(crate) fn node_gone(&self, node: NodeId) {
+        if !self.directory.remove(node) {
+            return;
+        }
+        for seat in self.table.all() {
+            self.decide(&seat, |life, scenes| life.scene_gone(node, scenes));
+        }
+        self.table.forget_window(node);
+    }
+
+    /// A scene cannot be reached now, or can again.
+    pub(crate) fn reach(&self, node: NodeId, reachable: bool) {
+        let Some(window) = self.table.window_of(node) else {
+            return;
+        };
+        window.set_reachable(reachable);
+        if !reachable {
+            return;
+        }
+        for seat in self.table.all() {
+            if seat.lock().is_of(node) {
+                seat.handle.stir();
+            }
+        }
+    }
+
+    /// The gate has lost its group. Its scenes end what it had there by
+    /// themselves, so all that remains to be done is to close the connections.
+    pub(crate) fn group_lost(&self) {
+        // First, so that nobody begins who was let in before.
+        self.owner.lost();
+        self.directory.clear();
+        for seat in self.table.clear() {
+            let mut hold = seat.lock();
+            hold.life = None;
+            hold.until = None;
+            hold.lose();
+            // Whoever waited was of the group, too.
+            drop(hold.take_watchers());
+            drop(hold);
+            seat.handle.close(CloseReason::GroupLost);
+        }
+    }
+
+    /// The client of a seat is not there any more.
+    pub(crate) fn client_gone(&self, seat: &Arc<Seat>) {
+        let mut hold = seat.lock();
+        for channel in hold.take_channels() {
+            self.channels.leave(&channel, seat.login);
+        }
+        hold.gone = true;
+        let effects = hold.life.as_mut().map(Life::client_gone);
+        self.carry_out(seat, &mut hold, effects.unwrap_or_default());
+        drop(hold);
+        self.table.depart();
+    }
+
+    /// Lets the life of a login decide, and does it. Nothing happens to one that
+    /// is over.
+    pub(crate) fn decide(
+        &self,
+        seat: &Arc<Seat>,
+        decide: impl FnOnce(&mut Life, &Directory) -> Vec<Effect>,
+    ) {
+        let mut hold = seat.lock();
+        if let Some(life) = &mut hold.life {
+            let effects = decide(life, &self.directory);
+            self.carry_out(seat, &mut hold, effects);
+        }
+    }
+
+    /// Does what a life has decided.
+    pub(crate) fn carry_out(&self, seat: &Seat, hold: &mut Hold, effects: Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        // Without a gate there is nobody to do it for.
+        let Some(group) = self.group() else { return };
+        for effect in effects {
+            self.carry_out_one(&*group, seat, hold, effect);
+        }
+    }
+
+    fn carry_out_one(&self, group: &dyn Group, seat: &Seat, hold: &mut Hold, effect: Effect) {
+        let login = seat.login.0;
+        // What is refused because a scene is gone, or the group, is of no matter:
+        // that word is on its way, and it decides what follows.
+        match effect {
+            Effect::Enter {
+                scene,
+                holding,
+                from_scene,
+                extra_data,
+            } => {
+                hold.begin(self.table.window(scene));
+                let enter = v1::Enter {
+                    session_id: seat.session_id.as_str().to_owned(),
+                    login,
+                    online_time: seat.online_time,
+                    from_scene: from_scene.map(|name| name.to_string()).unwrap_or_default(),
+                    extra_data,
+                    holding,
+                };
+                if let Err(error) = group.enter(scene, &enter)
+                    && error.kind == ErrorKind::TooLarge
+                {
+                    warn!(session_id = seat.session_id.as_str(), %error, "session cannot enter");
+                    seat.handle.close(CloseReason::ClosedByScene);
+                }
+                seat.handle.stir();
+            }
+            Effect::Leave {
+                scene,
+                holding,
+                to_scene,
+                extra_data,
+            } => {
+                let marker = v1::LeaveMarker {
+                    login,
+                    holding,
+                    to_scene: to_scene.to_string(),
+                    extra_data,
+                };
+                let _ = group.leave(scene, &marker);
+            }
+            Effect::Offline { scene, holding } => {
+                let _ = group.offline(scene, &v1::Offline { login, holding });
+            }
+            Effect::Stay { scene, to_scene } => {
+                let stay = v1::Stay {
+                    login,
+                    reason: format!("there is no {to_scene} in the group"),
+                    to_scene: to_scene.to_string(),
+                };
+                let _ = group.stay(scene, &stay);
+            }
+            Effect::Lost(_) => self.metrics.lost(hold.lose()),
+            Effect::Wait => {
+                hold.release();
+                hold.until = Some(Instant::now() + self.scene_hold);
+                seat.handle.stir();
+            }
+            Effect::Close(reason) => seat.handle.close(reason),
+            Effect::Ended => self.end(group, seat, hold),
+        }
+    }
+
+    /// No scene holds the login, and none will.
+    pub(crate) fn end(&self, group: &dyn Group, seat: &Seat, hold: &mut Hold) {
+        hold.life = None;
+        hold.until = None;
+        hold.release();
+        self.table.remove(seat.login);
+        self.owner.ended(seat.login, group);
+        for watcher in hold.take_watchers() {
+            let _ = watcher.send(());
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Certificates for the nodes of a group, made on the spot.
+
+use std::{fs, path::Path};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+/// Signs certificates for the nodes of a folder.
+pub(crate) struct Authority<'a> {
+    folder: &'a Path,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority<'_> {
+    pub(crate) fn new(folder: &Path) -> Authority<'_> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(folder.join("authority.pem"), certificate.pem()).unwrap();
+        Authority {
+            folder,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// Writes `file`.pem and `file`.key.
+    pub(crate) fn certify(&self, file: &str, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let path = |end: &str| self.folder.join(format!("{file}.{end}"));
+        fs::write(path("pem"), certificate.pem()).unwrap();
+        fs::write(path("key"), key.serialize_pem()).unwrap();
+    }
+}

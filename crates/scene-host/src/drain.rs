@@ -1,0 +1,92 @@
+//! The wish of an operator that the scene hands its sessions over and ends.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use protocol::{CallError, ErrorKind, NodeName, v1};
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::peers::Peers;
+
+/// Where such a wish goes to.
+#[derive(Debug)]
+pub(crate) struct Drains {
+    scene: NodeName,
+    peers: Arc<Peers>,
+    sessions: Arc<AtomicU64>,
+    wish: watch::Sender<Option<Wish>>,
+}
+
+/// What an operator wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    /// The scene that takes the sessions; none holds them for this one's return.
+    pub(crate) to_scene: Option<NodeName>,
+}
+
+impl Drains {
+    pub(crate) fn new(scene: NodeName, peers: Arc<Peers>, sessions: Arc<AtomicU64>) -> Self {
+        Drains {
+            scene,
+            peers,
+            sessions,
+            wish: watch::Sender::new(None),
+        }
+    }
+
+    /// An operator asks for it; says how many sessions there are. The first wish
+    /// counts.
+    pub(crate) fn request(&self, to_scene: &str) -> Result<v1::DrainResponse, CallError> {
+        let to_scene = match to_scene {
+            "" => None,
+            name => Some(self.target(name)?),
+        };
+        self.wish.send_if_modified(|wish| {
+            if wish.is_some() {
+                return false;
+            }
+            let to = to_scene.as_ref().map_or("its return", NodeName::as_str);
+            info!(to, "told to hand the sessions over and to end");
+            *wish = Some(Wish { to_scene });
+            true
+        });
+        Ok(v1::DrainResponse {
+            sessions: self.sessions.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Waits until an operator wants it.
+    pub(crate) async fn requested(&self) {
+        // The sender lives as long as `self`, so that waiting cannot fail.
+        let _ = self.wish.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// What the operator wants, if one has asked.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        self.wish.borrow().clone()
+    }
+
+    fn target(&self, name: &str) -> Result<NodeName, CallError> {
+        let refuse = |reason: String| Err(CallError::new(ErrorKind::Handler, reason));
+        let target: NodeName = match name.parse() {
+            Ok(target) => target,
+            Err(error) => return refuse(format!("no scene is called {name:?}: {error}")),
+        };
+        if target == self.scene {
+            return refuse(format!(
+                "{target} cannot hand its sessions to itself: name another scene, or none to hold \
+                 them for its return"
+            ));
+        }
+        if self.peers.scene(&target).is_none() {
+            return refuse(format!(
+                "there is no {target} in the group to take the sessions: start it first, or name \
+                 another scene"
+            ));
+        }
+        Ok(target)
+    }
+}

@@ -1,0 +1,153 @@
+//! Seats: one job at a time.
+
+use std::{collections::VecDeque, mem};
+
+use bytes::Bytes;
+use protocol::{Login, NodeId, SessionId};
+
+use super::{Complaint, Job, SeatId, Sessions, State};
+
+#[derive(Debug)]
+pub(super) struct Seat<N> {
+    pub(super) session: SessionId,
+    name: N,
+    /// The login that messages to the session go to.
+    pub(super) login: Option<Login>,
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) under_way: UnderWay,
+    complaints: u8,
+}
+
+/// The job of a seat that has begun and not ended.
+#[derive(Debug)]
+pub(super) enum UnderWay {
+    Nothing,
+    /// An enter or a frame.
+    Turn,
+    Offline(Login),
+    Leave(Login, Bytes),
+}
+
+impl<N> Seat<N> {
+    pub(super) fn new(session: &SessionId, name: N) -> Self {
+        Seat {
+            session: session.clone(),
+            name,
+            login: None,
+            jobs: VecDeque::new(),
+            under_way: UnderWay::Nothing,
+            complaints: 0,
+        }
+    }
+}
+
+impl<N> Sessions<N> {
+    /// Begins the next job of a seat, unless one is under way, or the next is a
+    /// leave whose login has [detached](Sessions::detach) frames. Every job that
+    /// was begun has to be [ended](Sessions::end).
+    pub fn begin(&mut self, seat: SeatId) -> Option<(Job, &SessionId, &N)> {
+        let seat = self.seats.get_mut(&seat)?;
+        if !matches!(seat.under_way, UnderWay::Nothing) {
+            return None;
+        }
+        if let Some(Job::Leave { login, .. }) = seat.jobs.front()
+            && let Some(holding) = self.holdings.get_mut(login)
+        {
+            if holding.detached > 0 {
+                return None;
+            }
+            if holding.state.is_connected() {
+                holding.state = State::Going;
+                self.gone += 1;
+            }
+        }
+        let job = seat.jobs.pop_front()?;
+        seat.under_way = match &job {
+            Job::Enter { .. } | Job::Frame { .. } => UnderWay::Turn,
+            Job::Offline { login, .. } => UnderWay::Offline(*login),
+            Job::Leave {
+                login, extra_data, ..
+            } => UnderWay::Leave(*login, extra_data.clone()),
+        };
+        Some((job, &seat.session, &seat.name))
+    }
+
+    /// Ends the job of a seat that is under way. A seat that nobody sits in and
+    /// nothing waits for is cleared.
+    pub fn end(&mut self, seat: SeatId) {
+        self.end_with(seat, None);
+    }
+
+    /// [Ends](Sessions::end) a leave; if `extra_data` is given, it goes along
+    /// instead of what was asked for.
+    pub fn end_with(&mut self, id: SeatId, extra_data: Option<Bytes>) {
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return;
+        };
+        let under_way = mem::replace(&mut seat.under_way, UnderWay::Nothing);
+        if let UnderWay::Leave(login, _) = &under_way
+            && seat.login == Some(*login)
+        {
+            seat.login = None;
+        }
+        let is_over = seat.login.is_none() && seat.jobs.is_empty();
+        match under_way {
+            UnderWay::Nothing | UnderWay::Turn => {}
+            UnderWay::Offline(login) => self.done(login, true, Bytes::new()),
+            UnderWay::Leave(login, asked) => {
+                self.done(login, false, extra_data.unwrap_or(asked));
+            }
+        }
+        if is_over && let Some(seat) = self.seats.remove(&id) {
+            self.names.remove(seat.session.as_str());
+        }
+    }
+
+    /// The handler of a frame lets the session's next jobs begin, and goes on.
+    /// Comes before the frame's job is ended; its [`finish_detached`] follows.
+    ///
+    /// [`finish_detached`]: Sessions::finish_detached
+    pub fn detach(&mut self, login: Login) {
+        if let Some(holding) = self.holdings.get_mut(&login) {
+            holding.detached += 1;
+        }
+    }
+
+    /// A frame of this login has been handled.
+    pub fn finish(&mut self, gate: NodeId, login: Login) {
+        self.finished.push((gate, login));
+    }
+
+    /// A detached frame of this login has been handled. Returns the seat of a
+    /// leave that has waited for that, and can begin.
+    pub fn finish_detached(&mut self, gate: NodeId, login: Login) -> Option<SeatId> {
+        self.finish(gate, login);
+        let holding = self.holdings.get_mut(&login)?;
+        holding.detached = holding.detached.saturating_sub(1);
+        if holding.detached > 0 {
+            return None;
+        }
+        match &mut holding.state {
+            State::Leaving => Some(holding.held.seat),
+            State::Done {
+                offline,
+                extra_data,
+            } => {
+                let (offline, extra_data) = (*offline, mem::take(extra_data));
+                self.done(login, offline, extra_data);
+                None
+            }
+            State::Here { .. } | State::Going => None,
+        }
+    }
+
+    /// Says whether a client makes this mistake for the first time.
+    pub fn complain(&mut self, seat: SeatId, complaint: Complaint) -> bool {
+        let Some(seat) = self.seats.get_mut(&seat) else {
+            return false;
+        };
+        let is_new = seat.complaints & complaint as u8 == 0;
+        seat.complaints |= complaint as u8;
+        is_new
+    }
+}
