@@ -143,6 +143,13 @@ impl Replica {
         self.gone.ids.contains(&id)
     }
 
+    /// A node that was never heard of is taken for gone.
+    pub fn bury(&mut self, id: NodeId) {
+        if !self.nodes.contains_key(&id) && !self.is_gone(id) {
+            self.gone.remember(id);
+        }
+    }
+
     fn upsert(&mut self, record: NodeRecord) -> Option<ReplicaChange> {
         let record = Arc::new(record);
         self.names.insert(record.name.clone(), record.id);

@@ -26,7 +26,7 @@ use crate::{
     dispatch::answer_envelope,
     pairs::{Pairs, Slot},
     replica::Replica,
-    services::Services,
+    services::{NodeEvent, Services},
 };
 
 /// How long the directory may take to tell of a node that has sent something.
@@ -206,7 +206,10 @@ impl Shared {
             waits && !late
         });
         for node in forgotten {
+            // What it sends after this is not taken.
+            self.change_replica(|replica| replica.bury(node));
             self.end_node(node);
+            self.services.tell(NodeEvent::Removed(node));
         }
     }
 

@@ -1,6 +1,12 @@
 //! A client's frames that have been read and cannot go to a scene yet.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use futures_util::future::BoxFuture;
 use protocol::{client::Frame, v1::CloseReason};
@@ -13,14 +19,26 @@ use crate::{
 
 /// Frames in the order in which they came. It is empty as long as there is a
 /// scene, and room on the way to it.
-#[derive(Default)]
 pub(crate) struct Backlog {
     frames: VecDeque<Frame>,
     bytes: usize,
+    budget: Arc<Budget>,
     /// The room that the first frame waits for.
     room: Option<(Room, BoxFuture<'static, ()>)>,
     pause: Option<Pause>,
 }
+
+/// What all backlogs of a gate may hold together, before nothing more is read for
+/// them: the sockets hold the rest. Without it every client could park its bound
+/// while a scene is away.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    held: AtomicUsize,
+}
+
+/// What a held frame costs beside its body.
+const FRAME_OVERHEAD: usize = 64;
 
 /// The way of frames to a scene.
 #[derive(Clone, Copy)]
@@ -36,7 +54,42 @@ pub(crate) struct Bound {
     pub(crate) bytes: usize,
 }
 
+impl Budget {
+    /// For so many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Budget {
+            limit,
+            held: AtomicUsize::new(0),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.held.load(Ordering::Relaxed) >= self.limit
+    }
+
+    fn take(&self, body: usize) {
+        self.held
+            .fetch_add(body + FRAME_OVERHEAD, Ordering::Relaxed);
+    }
+
+    fn give(&self, body: usize) {
+        self.held
+            .fetch_sub(body + FRAME_OVERHEAD, Ordering::Relaxed);
+    }
+}
+
 impl Backlog {
+    /// Empty, and with the others on this budget.
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Backlog {
+            frames: VecDeque::new(),
+            bytes: 0,
+            budget: Arc::clone(budget),
+            room: None,
+            pause: None,
+        }
+    }
+
     /// Why the socket is not to be read, if it is not.
     pub(crate) fn pause(&self) -> Option<Pause> {
         self.pause
@@ -62,7 +115,7 @@ impl Backlog {
         if self.frames.is_empty() {
             return self.send(way, bound, frame, None).map(|_| ());
         }
-        self.bytes += frame.body.len();
+        self.keep(frame.body.len());
         self.frames.push_back(frame);
         self.pause = self.is_full(bound).then_some(Pause::Held);
         Ok(())
@@ -98,7 +151,7 @@ impl Backlog {
         mut paid: Option<Room>,
     ) -> Result<(), CloseReason> {
         while let Some(frame) = self.frames.pop_front() {
-            self.bytes -= frame.body.len();
+            self.release(frame.body.len());
             if !self.send(way, bound, frame, paid.take())? {
                 return Ok(());
             }
@@ -141,12 +194,123 @@ impl Backlog {
         Ok(false)
     }
 
+    /// Forgets what waits: the client is gone.
+    pub(crate) fn clear(&mut self) {
+        for frame in std::mem::take(&mut self.frames) {
+            self.release(frame.body.len());
+        }
+        self.room = None;
+    }
+
     fn put_back(&mut self, frame: Frame) {
-        self.bytes += frame.body.len();
+        self.keep(frame.body.len());
         self.frames.push_front(frame);
     }
 
+    fn keep(&mut self, body: usize) {
+        self.bytes += body;
+        self.budget.take(body);
+    }
+
+    fn release(&mut self, body: usize) {
+        self.bytes -= body;
+        self.budget.give(body);
+    }
+
     fn is_full(&self, bound: Bound) -> bool {
-        self.frames.len() >= bound.frames || self.bytes >= bound.bytes
+        let full = self.frames.len() >= bound.frames || self.bytes >= bound.bytes;
+        full || self.budget.is_spent()
+    }
+}
+
+/// A connection that is torn down gives back what it held, too.
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{CallError, ErrorKind, Login};
+    use session::gate::{Life, Scenes};
+
+    use super::*;
+    use crate::{
+        seat::Seat,
+        tests::{NoGroup, handle},
+        window::{SceneWindow, SessionWindow},
+    };
+
+    struct Nobody;
+
+    impl Scenes for Nobody {
+        fn ready(&self, _: &protocol::NodeName) -> Option<protocol::NodeId> {
+            None
+        }
+
+        fn knows(&self, _: &protocol::NodeName) -> bool {
+            true
+        }
+    }
+
+    fn frame(body: usize) -> Frame {
+        Frame {
+            cmd: 1,
+            flags: 0,
+            body: vec![0; body].into(),
+        }
+    }
+
+    /// Of a session whose scene is away.
+    fn seat(login: u64) -> Seat {
+        let who = (Login(login), "alice".parse().unwrap());
+        let seat = Seat::new(who, 0, handle(), SessionWindow::new(16, 10_000));
+        seat.lock().life = Some(Life::begin("scene@0".parse().unwrap(), &Nobody).0);
+        seat
+    }
+
+    #[test]
+    fn what_all_sessions_hold_is_bounded_and_given_back() {
+        let group = NoGroup(Err(CallError::new(ErrorKind::Unavailable, "no")));
+        let budget = Arc::new(Budget::new(1_000));
+        let bound = Bound {
+            frames: 16,
+            bytes: 10_000,
+        };
+        let (first, second) = (seat(1), seat(2));
+        let way = |seat| Way {
+            seat,
+            group: &group,
+        };
+        let mut of_first = Backlog::new(&budget);
+        let mut of_second = Backlog::new(&budget);
+        of_first.offer(way(&first), bound, frame(900)).unwrap();
+        assert_eq!(of_first.pause(), None, "there is room for more");
+        of_second.offer(way(&second), bound, frame(10)).unwrap();
+        assert_eq!(of_second.pause(), Some(Pause::Held));
+        drop(of_second);
+        of_first.clear();
+        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+        // A scene comes: everything goes, and the budget is whole again.
+        of_first.offer(way(&first), bound, frame(900)).unwrap();
+        let mut hold = first.lock();
+        let scene = protocol::NodeId::new(1, 1);
+        hold.life = hold.life.take().map(|mut life| {
+            life.scene_ready(&"scene@0".parse().unwrap(), scene);
+            life
+        });
+        hold.begin(Arc::new(SceneWindow::new(scene, 10_000)));
+        drop(hold);
+        let taken = NoGroup(Ok(()));
+        let way = Way {
+            seat: &first,
+            group: &taken,
+        };
+        of_first.go_on(way, bound).unwrap();
+        assert_eq!(
+            (of_first.len(), budget.held.load(Ordering::Relaxed)),
+            (0, 0)
+        );
     }
 }

@@ -3,9 +3,11 @@
 //! [`Session`], and where the session is, in its [`Seat`](crate::seat::Seat).
 
 use std::{
+    future::poll_fn,
     ops::Deref,
     pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -47,6 +49,8 @@ pub(crate) struct Connection {
     transport: Transport,
     batch: Batch,
     pace: Pace,
+    /// What is waited for, while it is.
+    plan: Option<Plan>,
     verifying: Option<BoxFuture<'static, Verdict>>,
     authority: Option<Authority>,
     presence: Option<Presence>,
@@ -96,11 +100,12 @@ impl Connection {
             session: Session::default(),
             transport,
             batch: Batch::default(),
-            pace: Pace::new(limits, client.since),
+            pace: Pace::new(&shared.rules, client.since),
+            plan: None,
             verifying: None,
             authority: None,
             presence: None,
-            backlog: Backlog::default(),
+            backlog: Backlog::new(&shared.held),
             give_up: None,
             timer: Box::pin(sleep_until(client.since + limits.verify_timeout)),
             place,
@@ -109,28 +114,51 @@ impl Connection {
 
     /// Runs until the client is gone.
     pub(crate) async fn run(mut self: Box<Self>) {
-        let end = loop {
-            if let Some(end) = self.step().await {
-                break end;
-            }
-        };
+        // Not as steps that are futures: each of those would stand in the task of
+        // every connection, for as long as it lives.
+        let end = poll_fn(|cx| self.poll_end(cx)).await;
         Box::pin(self.finish(end)).await;
     }
 
-    /// Looks how things stand, waits for something, and does what follows.
-    async fn step(&mut self) -> Option<End> {
+    /// Looks how things stand, waits for something, does what follows, and goes
+    /// round again.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let plan = match self.plan.take() {
+                Some(plan) => plan,
+                None => match self.look() {
+                    Ok(plan) => plan,
+                    Err(end) => return Poll::Ready(end),
+                },
+            };
+            let Poll::Ready(wake) = self.poll_wake(cx, &plan) else {
+                self.plan = Some(plan);
+                return Poll::Pending;
+            };
+            if let Some(end) = self.follow(wake, plan.deadline) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Looks how things stand, and what to wait for.
+    fn look(&mut self) -> Result<Plan, End> {
         let mail = self.handle.collect(&mut self.batch);
-        if let Some(reason) = mail.asked {
-            return self.on(Event::Ended(reason));
-        }
         self.count(mail.taken);
-        if mail.stirred
-            && let Some(end) = self.look()
-        {
-            return Some(end);
+        let end = match mail.asked {
+            Some(reason) => self.on(Event::Ended(reason)),
+            None if mail.stirred => self.go_on(),
+            None => None,
+        };
+        match end {
+            Some(end) => Err(end),
+            None => Ok(self.look_ahead()),
         }
-        let plan = self.look_ahead();
-        match self.wait(&plan).await {
+    }
+
+    /// Does what follows from what was waited for.
+    fn follow(&mut self, wake: Wake, deadline: Option<Deadline>) -> Option<End> {
+        match wake {
             Wake::Socket(Progress::Incoming(incoming)) => self.hear(incoming),
             Wake::Socket(Progress::Ended(reason)) => self.on(Event::Ended(reason)),
             Wake::Socket(Progress::Written) | Wake::Mail => None,
@@ -144,7 +172,7 @@ impl Connection {
             }
             Wake::Room => self.send(Backlog::let_in),
             Wake::Time => {
-                let Deadline { at, due } = plan.deadline?;
+                let Deadline { at, due } = deadline?;
                 if Instant::now() < at {
                     return None;
                 }
@@ -158,8 +186,15 @@ impl Connection {
     }
 
     /// Something has changed on the way to the scene.
-    fn look(&mut self) -> Option<End> {
-        self.give_up = self.presence.as_ref()?.seat().lock().until;
+    fn go_on(&mut self) -> Option<End> {
+        self.give_up = self
+            .presence
+            .as_ref()?
+            .seat()
+            .lock()
+            .until
+            .as_deref()
+            .copied();
         self.send(Backlog::go_on)
     }
 
@@ -191,39 +226,50 @@ impl Connection {
         plan
     }
 
-    async fn wait(&mut self, plan: &Plan) -> Wake {
-        // A timer that goes off too early is set again when it has: moving it
-        // with every frame would cost more.
-        if let Some(Deadline { at, .. }) = plan.deadline
-            && (self.timer.is_elapsed() || self.timer.deadline() > at)
+    /// Waits for the first thing that happens.
+    fn poll_wake(&mut self, cx: &mut Context<'_>, plan: &Plan) -> Poll<Wake> {
+        // The socket comes first: what the others are for is looked at in each
+        // round anyway, or does not happen while the socket is read.
+        match self
+            .transport
+            .poll_progress(cx, plan.reading, &mut self.batch)
         {
-            self.timer.as_mut().reset(at);
-        }
-        loop {
-            let timer = plan.deadline.is_some().then_some(&mut self.timer);
-            let room = self.backlog.room();
-            // The socket comes first: what the others are for is looked at in each
-            // step anyway, or does not happen while the socket is read.
-            let wake = tokio::select! {
-                biased;
-                progress = self.transport.progress(plan.reading, &mut self.batch) => {
-                    Wake::Socket(progress)
-                }
-                verdict = maybe(self.verifying.as_mut()) => Wake::Verdict(verdict),
-                () = maybe(room) => Wake::Room,
-                () = self.handle.woken() => Wake::Mail,
-                () = maybe(timer) => Wake::Time,
-            };
-            if matches!(wake, Wake::Socket(Progress::Written)) {
+            Poll::Ready(Progress::Written) => {
                 let taken = self.handle.refill(&mut self.batch);
                 self.count(taken);
-                if taken.0 == 0 {
-                    // Nothing has changed that a plan depends on.
-                    continue;
+                if taken.0 > 0 {
+                    return Poll::Ready(Wake::Socket(Progress::Written));
                 }
+                // Nothing has changed that a plan depends on, and nothing is to be
+                // read.
             }
-            return wake;
+            Poll::Ready(progress) => return Poll::Ready(Wake::Socket(progress)),
+            Poll::Pending => {}
         }
+        if let Some(verifying) = &mut self.verifying
+            && let Poll::Ready(verdict) = verifying.as_mut().poll(cx)
+        {
+            return Poll::Ready(Wake::Verdict(verdict));
+        }
+        if let Some(room) = self.backlog.room()
+            && room.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Wake::Room);
+        }
+        if self.handle.poll_woken(cx).is_ready() {
+            return Poll::Ready(Wake::Mail);
+        }
+        if let Some(Deadline { at, .. }) = plan.deadline {
+            // A timer that goes off too early is set again when it has: moving it
+            // with every frame would cost more.
+            if self.timer.is_elapsed() || self.timer.deadline() > at {
+                self.timer.as_mut().reset(at);
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Time);
+            }
+        }
+        Poll::Pending
     }
 
     /// Counts what has left the queue.
@@ -331,7 +377,7 @@ impl Connection {
         self.shared.sessions.metrics.unsent(self.backlog.len());
         let lent = self.handle.shut(end.reason, &mut self.batch).await;
         self.transport.take_back(lent);
-        self.backlog = Backlog::default();
+        self.backlog.clear();
         self.presence = None;
         // Those who are crowded out are many: as many hear of it as there are
         // hands to tell them.
@@ -369,13 +415,5 @@ impl Deref for Own {
 impl Drop for Own {
     fn drop(&mut self) {
         self.0.abandon(CloseReason::SocketError);
-    }
-}
-
-/// The output of a future that may not be there; then it never comes.
-async fn maybe<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
     }
 }

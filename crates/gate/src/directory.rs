@@ -37,6 +37,12 @@ impl Directory {
         ready && !before.is_some_and(|before| before.ready)
     }
 
+    /// Whether the node has been heard of.
+    pub(crate) fn has(&self, node: NodeId) -> bool {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.contains_key(&node)
+    }
+
     /// A node is gone. Says whether it was here.
     pub(crate) fn remove(&self, node: NodeId) -> bool {
         self.write().remove(&node).is_some()

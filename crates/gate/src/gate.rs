@@ -53,7 +53,7 @@ pub struct Drained {
 
 /// A running gate.
 pub struct Gate {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     tcp: Option<SocketAddr>,
     websocket: Option<SocketAddr>,
     /// Everything that the gate has spawned.

@@ -2,16 +2,23 @@
 //! to write to its socket, the word that something has changed, and the wish
 //! that it ends.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use protocol::v1::CloseReason;
-use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
+use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::{
     direct::{Direct, write_now},
-    outbound::{Batch, Outbound, Pushing},
+    mailbox::{Due, Mailbox, Stage, Writer},
+    outbound::{Batch, Outbound},
 };
+
+pub(crate) use crate::mailbox::{Pushed, Taken};
 
 /// A connection, as others reach it. Its own task is woken when there is
 /// something for it, and collects it.
@@ -23,62 +30,6 @@ pub(crate) struct Handle<S = OwnedWriteHalf> {
     /// A lock a connection, held for a few instructions: by whoever delivers
     /// to it, and by its own task. It guards no I/O and no `await`.
     mailbox: Mutex<Mailbox<S>>,
-    wake: Notify,
-}
-
-#[derive(Debug)]
-struct Mailbox<S> {
-    outbound: Outbound,
-    stage: Stage,
-    /// Who holds the session has changed, or room has been made.
-    stirred: bool,
-    /// It is on a list of those that are to be flushed.
-    listed: bool,
-    writer: Writer,
-    /// What deliverers write to, unless one of them has it in hand or the task
-    /// alone writes.
-    socket: Option<S>,
-    /// What a deliverer has not been able to write; the task's to finish.
-    rest: Option<Box<Batch>>,
-}
-
-/// Who has frames in hand that have left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writer {
-    Nobody,
-    Task,
-    Deliverer,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// Not let in yet.
-    Strange,
-    Active,
-    /// To be closed. The first reason is the one that counts.
-    Closing(CloseReason),
-}
-
-/// What became of a frame for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    /// It will be written.
-    Queued,
-    /// It will be written, in place of an older one.
-    Replaced,
-    /// The client reads too slowly: it will be closed.
-    Overflowed,
-    /// The connection is about to end, or has yet to begin.
-    Closing,
-}
-
-/// What has to be done for a frame that was queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    /// Whoever writes takes it, or has been told to.
-    Nothing,
-    /// Nobody knows of it yet.
-    Telling,
 }
 
 /// What a connection's task finds when it looks.
@@ -91,9 +42,6 @@ pub(crate) struct Mail {
     /// Frames and bytes that have just been put into the batch.
     pub(crate) taken: Taken,
 }
-
-/// Frames and bytes that have left a queue.
-pub(crate) type Taken = (usize, usize);
 
 /// What a flush came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,16 +56,7 @@ impl<S: Direct> Handle<S> {
     /// Of a connection that has just been made.
     pub(crate) fn new(outbound: Outbound) -> Self {
         Handle {
-            mailbox: Mutex::new(Mailbox {
-                outbound,
-                stage: Stage::Strange,
-                stirred: false,
-                listed: false,
-                writer: Writer::Nobody,
-                socket: None,
-                rest: None,
-            }),
-            wake: Notify::new(),
+            mailbox: Mutex::new(Mailbox::new(outbound)),
         }
     }
 
@@ -142,9 +81,8 @@ impl<S: Direct> Handle<S> {
             return Pushed::Closing;
         }
         let (pushed, due) = mailbox.push(frame, latest);
-        drop(mailbox);
         if due == Due::Telling {
-            self.wake.notify_one();
+            tell(mailbox);
         }
         pushed
     }
@@ -166,11 +104,9 @@ impl<S: Direct> Handle<S> {
             return pushed;
         }
         let direct = mailbox.socket.is_some() && pushed != Pushed::Overflowed;
-        let listed = direct && std::mem::replace(&mut mailbox.listed, true);
-        drop(mailbox);
         if !direct {
-            self.wake.notify_one();
-        } else if !listed {
+            tell(mailbox);
+        } else if !std::mem::replace(&mut mailbox.listed, true) {
             list.push(Arc::clone(self));
         }
         pushed
@@ -210,9 +146,8 @@ impl<S: Direct> Handle<S> {
         let active = matches!(mailbox.stage, Stage::Active);
         let more = written && active && !mailbox.outbound.is_empty();
         mailbox.listed |= more;
-        drop(mailbox);
         if !written || !active {
-            self.wake.notify_one();
+            tell(mailbox);
         }
         let flushed = if more { Flushed::More } else { Flushed::Done };
         (taken, flushed)
@@ -220,8 +155,9 @@ impl<S: Direct> Handle<S> {
 
     /// Says that something has changed on the way to the scene.
     pub(crate) fn stir(&self) {
-        self.lock().stirred = true;
-        self.wake.notify_one();
+        let mut mailbox = self.lock();
+        mailbox.stirred = true;
+        tell(mailbox);
     }
 
     /// Asks the connection to end.
@@ -229,8 +165,7 @@ impl<S: Direct> Handle<S> {
         let mut mailbox = self.lock();
         if !matches!(mailbox.stage, Stage::Closing(_)) {
             mailbox.stage = Stage::Closing(reason);
-            drop(mailbox);
-            self.wake.notify_one();
+            tell(mailbox);
         }
     }
 
@@ -240,8 +175,7 @@ impl<S: Direct> Handle<S> {
         let strange = matches!(mailbox.stage, Stage::Strange);
         if strange {
             mailbox.stage = Stage::Closing(reason);
-            drop(mailbox);
-            self.wake.notify_one();
+            tell(mailbox);
         }
     }
 
@@ -264,8 +198,7 @@ impl<S: Direct> Handle<S> {
             }
             Stage::Closing(_) => return,
         }
-        drop(mailbox);
-        self.wake.notify_one();
+        tell(mailbox);
     }
 
     /// The client is let in and given this `answer`, unless somebody has asked for
@@ -284,6 +217,7 @@ impl<S: Direct> Handle<S> {
     /// written, and how things stand.
     pub(crate) fn collect(&self, batch: &mut Batch) -> Mail {
         let mut mailbox = self.lock();
+        mailbox.told = false;
         Mail {
             taken: mailbox.refill(batch),
             asked: match mailbox.stage {
@@ -325,7 +259,20 @@ impl<S: Direct> Handle<S> {
 
     /// For the connection's own task: waits until there may be something new.
     pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+        poll_fn(|cx| self.poll_woken(cx)).await;
+    }
+
+    /// As [`woken`](Self::woken). The last one to ask is woken.
+    pub(crate) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut mailbox = self.lock();
+        if std::mem::take(&mut mailbox.told) {
+            return Poll::Ready(());
+        }
+        match &mut mailbox.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     fn lock(&self) -> MutexGuard<'_, Mailbox<S>> {
@@ -334,38 +281,13 @@ impl<S: Direct> Handle<S> {
     }
 }
 
-impl<S> Mailbox<S> {
-    /// Queues a frame, and says whether somebody has to be told.
-    fn push(&mut self, frame: Bytes, latest: bool) -> (Pushed, Due) {
-        match self.outbound.push(frame, latest) {
-            // Who takes the first takes all that waits.
-            Ok(Pushing::Behind) => (Pushed::Queued, Due::Nothing),
-            Ok(Pushing::Replaced) => (Pushed::Replaced, Due::Nothing),
-            // Who writes looks again afterwards.
-            Ok(Pushing::First) if self.writer != Writer::Nobody => (Pushed::Queued, Due::Nothing),
-            Ok(Pushing::First) => (Pushed::Queued, Due::Telling),
-            Err(_) => {
-                self.outbound.clear();
-                self.stage = Stage::Closing(CloseReason::SlowConsumer);
-                (Pushed::Overflowed, Due::Telling)
-            }
-        }
-    }
-
-    /// The task's next batch, unless a deliverer is at it.
-    fn refill(&mut self, batch: &mut Batch) -> Taken {
-        if self.writer == Writer::Deliverer {
-            return (0, 0);
-        }
-        if let Some(rest) = self.rest.take() {
-            *batch = *rest;
-        }
-        let taken = self.outbound.refill(batch);
-        self.writer = match batch.is_written() {
-            true => Writer::Nobody,
-            false => Writer::Task,
-        };
-        taken
+/// Wakes the task, not under the lock.
+fn tell<S>(mut mailbox: MutexGuard<'_, Mailbox<S>>) {
+    mailbox.told = true;
+    let waker = mailbox.waker.take();
+    drop(mailbox);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 

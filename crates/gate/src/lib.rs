@@ -42,6 +42,7 @@ mod handle;
 mod latest;
 mod listener;
 mod log_pace;
+mod mailbox;
 mod metrics;
 mod node;
 mod orders;

@@ -64,11 +64,11 @@ fn services(sessions: &Arc<Sessions>) -> Services {
         })
         .serve(method::NODE_DRAIN, move |_| requests::drain(&of_drain))
         .events(move |event| match event {
-            NodeEvent::Upserted(node) => match node.role {
-                // They hold no sessions, and come and go.
-                Role::Gate | Role::Slave | Role::Master => {}
-                _ => of_events.node_changed(node.id, &node.name, node.is_ready()),
-            },
+            NodeEvent::Upserted(node) if node.role == Role::Scene => {
+                of_events.node_changed(node.id, &node.name, node.is_ready());
+            }
+            // The others hold no sessions, and come and go.
+            NodeEvent::Upserted(_) => {}
             NodeEvent::Removed(node) => of_events.node_gone(node),
             NodeEvent::Lost => of_events.group_lost(),
             NodeEvent::Unreachable(node) => of_events.reach(node, false),

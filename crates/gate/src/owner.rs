@@ -51,6 +51,16 @@ impl Owner {
         }
     }
 
+    /// A scene that is not the owner of this gate's sessions is there. It may have
+    /// been, before the topology changed, and would wait for this gate's word.
+    pub(crate) fn disown(&self, scene: NodeId, group: &dyn Group) {
+        let nobody = Logins {
+            logins: Vec::new(),
+            complete: true,
+        };
+        let _ = group.owner_report(scene, &nobody);
+    }
+
     /// The group is lost, and whatever anybody said in it.
     pub(crate) fn lost(&self) {
         let mut state = self.lock();

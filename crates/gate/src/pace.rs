@@ -1,28 +1,36 @@
 //! When a client's socket is read, and when a silent client is given up. Pure:
 //! the time goes in.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use protocol::v1::CloseReason;
 use tokio::time::Instant;
 use topology::Limits;
 
-use crate::rate::Rate;
+use crate::rate::{Allowance, Rate};
 
 /// The clock's side of a connection.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    rules: Arc<Rules>,
     rate: Rate,
-    /// Until when the client has to say who it is.
-    patience: Instant,
-    idle_timeout: Duration,
+    since: Instant,
     /// Whether the socket was read when this was last asked.
     reading: bool,
     /// The last sign of life while the socket was read.
     heard: Instant,
-    rate_patience: Duration,
     /// Since when the client has been at its rate without a break.
     pressing: Option<Instant>,
+}
+
+/// What holds for all clients of a gate.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    allowance: Allowance,
+    /// How long a client has to say who it is.
+    verify_timeout: Duration,
+    idle_timeout: Duration,
+    rate_patience: Duration,
 }
 
 /// A client that has left room for so long has made a break, and the clock's own
@@ -82,16 +90,27 @@ pub(crate) enum Due {
     End(CloseReason),
 }
 
+impl Rules {
+    /// Those of a gate with these limits.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Rules {
+            allowance: Allowance::new(limits.frames_per_second, limits.frame_burst),
+            verify_timeout: limits.verify_timeout,
+            idle_timeout: limits.idle_timeout,
+            rate_patience: limits.rate_patience,
+        }
+    }
+}
+
 impl Pace {
     /// For a client that has connected at `since`.
-    pub(crate) fn new(limits: &Limits, since: Instant) -> Self {
+    pub(crate) fn new(rules: &Arc<Rules>, since: Instant) -> Self {
         Pace {
-            rate: Rate::new(limits.frames_per_second, limits.frame_burst, since),
-            patience: since + limits.verify_timeout,
-            idle_timeout: limits.idle_timeout,
+            rules: Arc::clone(rules),
+            rate: Rate::new(since),
+            since,
             reading: true,
             heard: since,
-            rate_patience: limits.rate_patience,
             pressing: None,
         }
     }
@@ -99,12 +118,12 @@ impl Pace {
     /// A frame came, or a sign of life that costs as much.
     pub(crate) fn hear(&mut self, now: Instant) {
         self.heard = now;
-        self.rate.take(now);
+        self.rate.take(&self.rules.allowance, now);
     }
 
     /// Whether the client may send another frame at once.
     pub(crate) fn has_room(&self, now: Instant) -> bool {
-        self.rate.ready_at(now) <= now
+        self.rate.ready_at(&self.rules.allowance, now) <= now
     }
 
     /// What to do, with a client at `stage` and a way to the scene that is
@@ -116,7 +135,7 @@ impl Pace {
         give_up: Option<Instant>,
         now: Instant,
     ) -> Plan {
-        let ready_at = self.rate.ready_at(now);
+        let ready_at = self.rate.ready_at(&self.rules.allowance, now);
         let fast = ready_at > now;
         let pause = blocked.or(fast.then_some(Pause::Rate));
         let was_reading = std::mem::replace(&mut self.reading, pause.is_none());
@@ -126,7 +145,7 @@ impl Pace {
         }
         if fast {
             self.pressing.get_or_insert(now);
-        } else if now >= ready_at + BREAK.min(self.rate.tolerance()) {
+        } else if now >= ready_at + BREAK.min(self.rules.allowance.tolerance()) {
             self.pressing = None;
         }
         let resume = (pause == Some(Pause::Rate)).then_some(Deadline {
@@ -139,16 +158,20 @@ impl Pace {
         };
         let pressed = self.pressing.filter(|_| resume.is_some());
         let limited =
-            pressed.map(|since| ends(since + self.rate_patience, CloseReason::RateLimited));
+            pressed.map(|since| ends(since + self.rules.rate_patience, CloseReason::RateLimited));
         let given_up = give_up.map(|at| Deadline {
             at,
             due: Due::GiveUp,
         });
         let end = match stage {
-            Stage::Silent => Some(ends(self.patience, CloseReason::VerifyTimeout)),
-            Stage::Active if self.reading => {
-                Some(ends(self.heard + self.idle_timeout, CloseReason::Idle))
-            }
+            Stage::Silent => Some(ends(
+                self.since + self.rules.verify_timeout,
+                CloseReason::VerifyTimeout,
+            )),
+            Stage::Active if self.reading => Some(ends(
+                self.heard + self.rules.idle_timeout,
+                CloseReason::Idle,
+            )),
             // The question to the scene has a time limit of its own.
             Stage::Waiting | Stage::Active => None,
         };
@@ -171,17 +194,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn pace(since: Instant) -> Pace {
-        Pace::new(
-            &Limits {
-                verify_timeout: 10 * SECOND,
-                idle_timeout: 60 * SECOND,
-                rate_patience: 30 * SECOND,
-                frames_per_second: 1,
-                frame_burst: 2,
-                ..limits()
-            },
-            since,
-        )
+        let rules = Rules::new(&Limits {
+            verify_timeout: 10 * SECOND,
+            idle_timeout: 60 * SECOND,
+            rate_patience: 30 * SECOND,
+            frames_per_second: 1,
+            frame_burst: 2,
+            ..limits()
+        });
+        Pace::new(&Arc::new(rules), since)
     }
 
     fn start() -> Instant {
@@ -260,7 +281,7 @@ mod tests {
             idle_timeout: 9_999 * SECOND,
             ..limits()
         };
-        let mut pace = Pace::new(&limits, begin);
+        let mut pace = Pace::new(&Arc::new(Rules::new(&limits)), begin);
         let mut now = begin;
         while now < begin + 3_600 * SECOND {
             let plan = pace.plan(Stage::Active, None, None, now);

@@ -8,39 +8,50 @@ use tokio::time::Instant;
 /// A client may send `frames_per_second` frames on average and `frame_burst`
 /// at once. One that is faster is not closed: the gate reads its socket at
 /// that rate, and the network slows it down.
-#[derive(Debug)]
-pub(crate) struct Rate {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
     /// What one frame takes.
     interval: Duration,
-    /// How far ahead of the clock `full_at` may be when a frame is read.
+    /// How far ahead of the clock a bucket may be full when a frame is read.
     tolerance: Duration,
+}
+
+/// What a client has used of its allowance.
+#[derive(Debug)]
+pub(crate) struct Rate {
     full_at: Instant,
 }
 
-impl Rate {
-    /// A full bucket. Rates and bursts below 1 are taken for 1.
-    pub(crate) fn new(frames_per_second: u32, frame_burst: u32, now: Instant) -> Self {
+impl Allowance {
+    /// Rates and bursts below 1 are taken for 1.
+    pub(crate) fn new(frames_per_second: u32, frame_burst: u32) -> Self {
         let interval = Duration::from_secs(1) / frames_per_second.max(1);
-        Rate {
+        Allowance {
             interval,
             tolerance: interval * (frame_burst.max(1) - 1),
-            full_at: now,
         }
-    }
-
-    /// When the next frame may be read. It may be in the past.
-    pub(crate) fn ready_at(&self, now: Instant) -> Instant {
-        self.full_at.checked_sub(self.tolerance).unwrap_or(now)
     }
 
     /// How far ahead of the next frame's turn the bucket is full.
     pub(crate) fn tolerance(&self) -> Duration {
         self.tolerance
     }
+}
+
+impl Rate {
+    /// A full bucket.
+    pub(crate) fn new(now: Instant) -> Self {
+        Rate { full_at: now }
+    }
+
+    /// When the next frame may be read. It may be in the past.
+    pub(crate) fn ready_at(&self, of: &Allowance, now: Instant) -> Instant {
+        self.full_at.checked_sub(of.tolerance).unwrap_or(now)
+    }
 
     /// Takes a token for a frame that was read.
-    pub(crate) fn take(&mut self, now: Instant) {
-        self.full_at = self.full_at.max(now) + self.interval;
+    pub(crate) fn take(&mut self, of: &Allowance, now: Instant) {
+        self.full_at = self.full_at.max(now) + of.interval;
     }
 }
 
@@ -53,24 +64,27 @@ mod tests {
     #[test]
     fn burst_passes_at_once_and_the_next_frame_waits_for_its_token() {
         let start = Instant::now() + Duration::from_secs(1_000);
-        let mut rate = Rate::new(200, 400, start);
+        let (of, mut rate) = (Allowance::new(200, 400), Rate::new(start));
         for _ in 0..400 {
-            assert!(rate.ready_at(start) <= start);
-            rate.take(start);
+            assert!(rate.ready_at(&of, start) <= start);
+            rate.take(&of, start);
         }
-        assert_eq!(rate.ready_at(start), start + Duration::from_millis(5));
+        assert_eq!(rate.ready_at(&of, start), start + Duration::from_millis(5));
     }
 
     #[test]
     fn silence_fills_the_bucket_and_no_further() {
         let start = Instant::now() + Duration::from_secs(1_000);
-        let mut rate = Rate::new(10, 3, start);
+        let (of, mut rate) = (Allowance::new(10, 3), Rate::new(start));
         let later = start + Duration::from_secs(600);
         for _ in 0..3 {
-            assert!(rate.ready_at(later) <= later);
-            rate.take(later);
+            assert!(rate.ready_at(&of, later) <= later);
+            rate.take(&of, later);
         }
-        assert_eq!(rate.ready_at(later), later + Duration::from_millis(100));
+        assert_eq!(
+            rate.ready_at(&of, later),
+            later + Duration::from_millis(100)
+        );
     }
 
     proptest! {
@@ -84,11 +98,11 @@ mod tests {
         ) {
             let start = Instant::now() + Duration::from_secs(1_000);
             let mut now = start;
-            let mut rate = Rate::new(per_second, burst, now);
+            let (of, mut rate) = (Allowance::new(per_second, burst), Rate::new(now));
             let mut read = 0u64;
             for pause in pauses {
-                now = (now + Duration::from_micros(pause)).max(rate.ready_at(now));
-                rate.take(now);
+                now = (now + Duration::from_micros(pause)).max(rate.ready_at(&of, now));
+                rate.take(&of, now);
                 read += 1;
                 let elapsed = (now - start).as_secs_f64();
                 let allowed = f64::from(burst) + elapsed * f64::from(per_second);

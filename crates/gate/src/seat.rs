@@ -41,8 +41,8 @@ pub(crate) struct Hold {
     unfinished: SessionWindow,
     /// Of the scene that holds it, or that has not left it yet.
     window: Option<Arc<SceneWindow>>,
-    /// When to stop waiting for a scene.
-    pub(crate) until: Option<Instant>,
+    /// When to stop waiting for a scene. Boxed, since that is rare.
+    pub(crate) until: Option<Box<Instant>>,
     /// The client is not there any more.
     pub(crate) gone: bool,
     rare: Option<Box<Rare>>,

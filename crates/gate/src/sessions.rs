@@ -87,6 +87,12 @@ impl Sessions {
                 self.owner.report(&self.table, &*group);
             }
         }
+        if *name != self.verify
+            && !self.directory.has(node)
+            && let Some(group) = self.group()
+        {
+            self.owner.disown(node, &*group);
+        }
         if !self.directory.upsert(node, name, ready) {
             return;
         }
@@ -108,10 +114,11 @@ impl Sessions {
 
     /// A scene cannot be reached now, or can again.
     pub(crate) fn reach(&self, node: NodeId, reachable: bool) {
-        let Some(window) = self.table.window_of(node) else {
+        if !self.directory.has(node) {
             return;
-        };
-        window.set_reachable(reachable);
+        }
+        // Also for those who enter it from now on.
+        self.table.window(node).set_reachable(reachable);
         if !reachable {
             return;
         }
@@ -132,7 +139,7 @@ impl Sessions {
             let mut hold = seat.lock();
             hold.life = None;
             hold.until = None;
-            hold.lose();
+            self.metrics.lost(hold.lose());
             // Whoever waited was of the group, too.
             drop(hold.take_watchers());
             drop(hold);
@@ -235,7 +242,7 @@ impl Sessions {
             Effect::Lost(_) => self.metrics.lost(hold.lose()),
             Effect::Wait => {
                 hold.release();
-                hold.until = Some(Instant::now() + self.scene_hold);
+                hold.until = Some(Box::new(Instant::now() + self.scene_hold));
                 seat.handle.stir();
             }
             Effect::Close(reason) => seat.handle.close(reason),

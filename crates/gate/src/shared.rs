@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use topology::Limits;
 
 use crate::{
-    backlog::Bound,
+    backlog::{Bound, Budget},
     connections::{Bounds, Connections},
     group::Group,
     handle::Handle,
     log_pace::LogPace,
     outbound::Outbound,
+    pace::Rules,
     sessions::Sessions,
     window::SessionWindow,
 };
@@ -45,6 +46,9 @@ pub(crate) struct Shared {
     pub(crate) group: Arc<dyn Group>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) rules: Arc<Rules>,
+    /// What waits for scenes, of all connections.
+    pub(crate) held: Arc<Budget>,
     pub(crate) refusals: Semaphore,
     pub(crate) verify_log: LogPace,
     /// The gate leaves its group: nobody waits for anybody's answer any more.
@@ -60,6 +64,8 @@ impl Shared {
                 unverified: limits.unverified_per_gate,
                 of_address: limits.connections_per_address,
             })),
+            rules: Arc::new(Rules::new(limits)),
+            held: Arc::new(Budget::new(limits.scene_window_bytes)),
             refusals: Semaphore::new(REFUSALS),
             verify_log: LogPace::default(),
             leaving: CancellationToken::new(),

@@ -127,11 +127,6 @@ impl Table {
         Arc::clone(&self.windows.entry(scene).or_insert_with(window))
     }
 
-    /// The window to a scene, if any session is or was there.
-    pub(crate) fn window_of(&self, scene: NodeId) -> Option<Arc<SceneWindow>> {
-        self.windows.get(&scene).map(|window| Arc::clone(&window))
-    }
-
     /// A scene is gone. Who is in its window's queue is told by the session.
     pub(crate) fn forget_window(&self, scene: NodeId) {
         self.windows.remove(&scene);

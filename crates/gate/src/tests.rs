@@ -4,6 +4,7 @@
 mod bad_input;
 mod change;
 mod channels;
+mod delivery;
 mod drain;
 mod hold;
 mod latest;

@@ -51,7 +51,7 @@ pub(crate) enum Incoming {
 pub(crate) enum Progress {
     /// Something came.
     Incoming(Incoming),
-    /// The batch has been written.
+    /// The batch has been written, and there is nothing to be read.
     Written,
     /// Nothing more will come or go.
     Ended(CloseReason),
@@ -112,13 +112,9 @@ impl Transport {
     }
 
     /// Writes what is in `batch` and, where `reading`, reads; whatever is done
-    /// first. Cancelled, it has lost nothing: a frame half read stays in the
-    /// socket's buffer, a batch half written in `batch`.
-    pub(crate) async fn progress(&mut self, reading: bool, batch: &mut Batch) -> Progress {
-        poll_fn(|cx| self.poll_progress(cx, reading, batch)).await
-    }
-
-    fn poll_progress(
+    /// first. In between nothing is lost: a frame half read stays in the socket's
+    /// buffer, a batch half written in `batch`.
+    pub(crate) fn poll_progress(
         &mut self,
         cx: &mut Context<'_>,
         reading: bool,
@@ -220,11 +216,21 @@ pub async fn read_websocket(
     }
 }
 
+/// What a client may still send while it is told why it is closed. One that sends
+/// more does not listen, and may lose the word.
+const FAREWELL_BYTES: usize = 1 << 20;
+
 /// Reads on until the client has ended its side.
 async fn read_to_end(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     let mut ignored = vec![0; 4096];
-    while socket.read(&mut ignored).await? > 0 {}
-    Ok(())
+    let mut left = FAREWELL_BYTES;
+    loop {
+        match socket.read(&mut ignored).await? {
+            0 => return Ok(()),
+            read if read >= left => return Ok(()),
+            read => left -= read,
+        }
+    }
 }
 
 /// Why a connection with such a frame ends.

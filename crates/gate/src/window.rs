@@ -1,10 +1,7 @@
 //! How much may be on its way to a scene: a few frames of each session, and a
 //! number of bytes of all of them together.
 
-use std::{
-    collections::VecDeque,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::NodeId;
 use tokio::sync::Semaphore;
@@ -21,10 +18,10 @@ const FRAME_OVERHEAD: usize = 64;
 /// frame that passes the share is the last one, so that one always fits.
 #[derive(Debug)]
 pub(crate) struct SessionWindow {
-    capacity: usize,
-    share: usize,
-    /// What each weighs, the oldest first.
-    unfinished: VecDeque<u32>,
+    capacity: u32,
+    share: u32,
+    /// What each weighs, the oldest first. They are few.
+    unfinished: Vec<u32>,
     weight: usize,
 }
 
@@ -51,16 +48,16 @@ impl SessionWindow {
     /// For `capacity` frames and a weight of `share`, at least one frame.
     pub(crate) fn new(capacity: usize, share: usize) -> Self {
         SessionWindow {
-            capacity: capacity.max(1),
-            share: share.max(1),
-            unfinished: VecDeque::new(),
+            capacity: u32::try_from(capacity.max(1)).unwrap_or(u32::MAX),
+            share: u32::try_from(share.max(1)).unwrap_or(u32::MAX),
+            unfinished: Vec::new(),
             weight: 0,
         }
     }
 
     /// Whether the next frame has to wait.
     pub(crate) fn is_full(&self) -> bool {
-        self.unfinished.len() >= self.capacity || self.weight >= self.share
+        self.unfinished.len() >= self.capacity as usize || self.weight >= self.share as usize
     }
 
     /// How many frames are not finished.
@@ -70,7 +67,7 @@ impl SessionWindow {
 
     /// A frame of this weight is on its way.
     pub(crate) fn send(&mut self, weight: u32) {
-        self.unfinished.push_back(weight);
+        self.unfinished.push(weight);
         self.weight += weight as usize;
     }
 

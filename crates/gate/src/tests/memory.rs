@@ -56,18 +56,3 @@ async fn idle_session_costs_little() {
     println!("{each} bytes a session");
     assert!(each <= MOST, "{each} bytes");
 }
-
-#[tokio::test]
-async fn zz_sizes() {
-    use std::mem::size_of as s;
-    use crate::*;
-    println!("connection {} handle {} seat {} pace {} batch {} outbound {} session {} transport {} backlog {} place {} client {} life {} presence {} sleep {}",
-        s::<connection::Connection>(), s::<handle::Handle>(), s::<seat::Seat>(), s::<pace::Pace>(), s::<outbound::Batch>(), s::<outbound::Outbound>(),
-        s::<session::Session>(), s::<transport::Transport>(), s::<backlog::Backlog>(), s::<connections::Place>(), s::<arrival::Client>(), s::<::session::gate::Life>(), s::<presence::Presence>(), s::<tokio::time::Sleep>());
-    let f = Fixture::start().await;
-    let l = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let c = tokio::net::TcpStream::connect(l.local_addr().unwrap()).await.unwrap();
-    let fut = arrival::serve(f.gate.shared.clone(), c, transport::Kind::Tcp, "127.0.0.1".parse().unwrap());
-    println!("serve {} hold {} sessionwindow {}", std::mem::size_of_val(&fut), s::<seat::Hold>(), s::<window::SessionWindow>());
-}
-use tokio::net::TcpListener;

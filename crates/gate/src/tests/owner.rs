@@ -94,8 +94,17 @@ async fn every_new_owner_is_told_once_who_is_connected() {
     scene.state(SUCCESSOR, "scene@0", false);
     let report = [Told::Report(vec![login], true)];
     assert_eq!(scene.told_owner(SUCCESSOR), report);
-    scene.appear(OTHER, "scene@1");
-    assert!(scene.told_owner(OTHER).is_empty());
+}
+
+#[tokio::test]
+async fn scene_that_owns_nobody_here_is_told_so_and_waits_for_nothing() {
+    let fixture = Fixture::start().await;
+    let scene = &fixture.scene;
+    let _alice = fixture.logged_in("alice").await;
+    scene.appear(SUCCESSOR, "scene@1");
+    scene.state(SUCCESSOR, "scene@1", true);
+    let nobody = [Told::Report(vec![], true)];
+    assert_eq!(scene.told_owner(SUCCESSOR), nobody);
 }
 
 #[tokio::test]

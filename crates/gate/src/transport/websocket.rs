@@ -29,7 +29,7 @@ use super::{Incoming, reason_of};
 use crate::outbound::Batch;
 
 /// What every connection keeps for reading, idle or not.
-const READ_BYTES: usize = 4096;
+const READ_BYTES: usize = 1024;
 /// As much is gathered before it is written.
 const WRITE_BYTES: usize = 16 * 1024;
 

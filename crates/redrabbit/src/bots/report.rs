@@ -162,6 +162,11 @@ impl Report {
         let latency = self.latency_ms.to_text();
         let login = self.login_ms.to_text();
         let verdict = match self.faults().as_slice() {
+            [] if self.in_hand > 0 => format!(
+                "good: nothing was repeated or out of order, and what was lost, {}, was in hand \
+                 when connections closed",
+                self.in_hand
+            ),
             [] => "good: nothing was lost, repeated or out of order".to_owned(),
             faults => format!("not good: {}", faults.join(", ")),
         };
@@ -183,6 +188,7 @@ impl Report {
             (self.lost, "lost"),
             (self.repeated, "repeated"),
             (self.out_of_order, "out of order"),
+            (self.altered, "altered"),
             (self.absent, "bots absent at the end"),
         ];
         let found = faults.iter().filter(|(count, _)| *count > 0);
