@@ -71,6 +71,9 @@ pub enum Action {
     Finished(Finished),
     /// Tell a gate that a session is not here any more.
     Left(Left),
+    /// The script's thread has heard that the group was lost: what comes behind
+    /// this was done in the knowledge of it.
+    GroupLost,
 }
 
 /// A message for clients.
@@ -107,7 +110,8 @@ impl Action {
             Action::Broadcast { parcel, .. } => Some(parcel.body.len()),
             Action::Membership { channel, .. } => Some(channel.len()),
             Action::Change { extra_data, .. } => Some(extra_data.len()),
-            Action::Close { .. } | Action::Finished(_) | Action::Left(_) => None,
+            Action::Close { .. } => Some(0),
+            Action::Finished(_) | Action::Left(_) | Action::GroupLost => None,
         }
     }
 }

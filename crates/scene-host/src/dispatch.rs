@@ -31,18 +31,27 @@ impl Host {
         let until = Instant::now() + ROUND;
         let mut events: u64 = 0;
         loop {
-            let Some(event) = self.backlog.borrow_mut().pop_front() else {
+            // By turns, so that neither waits for all of the other.
+            let event = self.backlog.borrow_mut().pop_front();
+            let seat = self.due.borrow_mut().pop_front();
+            if event.is_none() && seat.is_none() {
                 break;
-            };
-            events += 1;
-            self.dispatch(py, event);
+            }
+            if let Some(event) = event {
+                events += 1;
+                self.dispatch(py, event);
+            }
+            if let Some(seat) = seat {
+                self.run_jobs(py, seat);
+            }
             if Instant::now() >= until {
                 break;
             }
         }
         self.expire(py);
         self.flush();
-        self.shared.inbox.rearm(&self.backlog.borrow());
+        let is_done = self.backlog.borrow().is_empty() && self.due.borrow().is_empty();
+        self.shared.inbox.rearm(is_done);
         counter!("redrabbit_scene_events_total").increment(events);
         self.stop_when_idle(py);
     }
@@ -81,14 +90,15 @@ impl Host {
                 if !seats.is_empty() {
                     warn!(%gate, sessions = seats.len(), "gate is gone with its sessions");
                 }
-                self.run_all_jobs(py, seats);
+                self.due.borrow_mut().extend(seats);
             }
             Event::GroupLost => {
+                self.act(py, Action::GroupLost);
                 let seats = self.sessions.borrow_mut().lose_all();
                 if !seats.is_empty() {
                     warn!(sessions = seats.len(), "group is lost with all sessions");
                 }
-                self.run_all_jobs(py, seats);
+                self.due.borrow_mut().extend(seats);
             }
             Event::Reload { module, outcome } => {
                 // Whoever asked may have stopped waiting.
@@ -230,6 +240,8 @@ impl Host {
 
     /// Has a gate end a client's connection.
     pub(crate) fn close(&self, py: Python<'_>, gate: NodeId, login: Login, reason: CloseReason) {
+        // Never refused; but scripts that close much can send less beside it.
+        self.shared.outbox.charge(0);
         self.act(
             py,
             Action::Close {

@@ -1,7 +1,8 @@
 //! Which functions of the script take what.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use pyo3::prelude::*;
 
 use crate::activity::Label;

@@ -7,7 +7,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     mem,
     rc::Rc,
     sync::{
@@ -17,10 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::HashMap;
 use metrics::counter;
 use protocol::{NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
-use session::scene::Sessions;
+use session::scene::{SeatId, Sessions};
 use tokio::sync::{oneshot, watch};
 use topology::Limits;
 use tracing::warn;
@@ -60,6 +61,9 @@ pub(crate) struct Host {
     pub(crate) keys: RefCell<KeyCache>,
     /// What was taken from the inbox and is not yet dispatched.
     pub(crate) backlog: RefCell<VecDeque<Event>>,
+    /// Seats of sessions that have lost their gates, and have their turns in the
+    /// rounds that come: they are many at once.
+    pub(crate) due: RefCell<VecDeque<SeatId>>,
     /// Coroutines of the script that wait.
     pub(crate) pending: RefCell<HashMap<Ticket, Pending>>,
     pub(crate) deadlines: RefCell<BTreeSet<(Instant, Ticket)>>,
@@ -124,6 +128,7 @@ impl Host {
             handlers: RefCell::default(),
             keys: RefCell::default(),
             backlog: RefCell::default(),
+            due: RefCell::default(),
             pending: RefCell::default(),
             deadlines: RefCell::default(),
             next_ticket: Cell::new(0),

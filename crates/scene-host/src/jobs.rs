@@ -56,6 +56,7 @@ pub(crate) enum Owed {
         seat: Option<SeatId>,
         gate: NodeId,
         login: Login,
+        holding: u32,
     },
 }
 
@@ -216,18 +217,23 @@ impl Host {
                 seat: Some(seat),
                 gate,
                 login,
+                holding,
                 ..
             } => {
-                self.sessions.borrow_mut().finish(gate, login);
+                self.sessions.borrow_mut().finish(gate, login, holding);
                 self.end_job(py, seat, None);
             }
             Owed::Frame {
                 seat: None,
                 gate,
                 login,
+                holding,
                 ..
             } => {
-                let waiting = self.sessions.borrow_mut().finish_detached(gate, login);
+                let waiting = {
+                    let mut sessions = self.sessions.borrow_mut();
+                    sessions.finish_detached(gate, login, holding)
+                };
                 if let Some(seat) = waiting {
                     self.run_jobs(py, seat);
                 }

@@ -200,7 +200,7 @@ impl Host {
         }
         self.phase.set(Phase::Ending);
         self.shared.inbox.close();
-        let seats = self.sessions.borrow_mut().lose_all();
+        let seats = self.sessions.borrow_mut().abandon_all();
         if !seats.is_empty() {
             let sessions = seats.len();
             warn!(sessions, "sessions have not left in time, and are offline");

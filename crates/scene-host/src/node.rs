@@ -16,10 +16,13 @@ use bytes::Bytes;
 use ffrpc::{Message, Node, NodeEvent, Request, Services};
 use metrics::{counter, gauge};
 use prost::Message as _;
-use protocol::{CallError, ErrorKind, NodeId, method, v1};
+use protocol::{
+    CallError, ErrorKind, NodeId, method,
+    v1::{self, Role},
+};
 use tokio::{
     sync::{oneshot, watch},
-    time::{interval, timeout_at},
+    time::{Instant, interval, timeout, timeout_at},
 };
 use tracing::{debug, warn};
 
@@ -42,6 +45,10 @@ const REPORT_PERIOD: Duration = Duration::from_secs(1);
 /// How long before the end of its time a verification is answered.
 const ANSWER_MARGIN: Duration = Duration::from_millis(200);
 
+/// How long a scene keeps the question waiting whether anything of a gate is
+/// here: whoever asks asks again.
+const FENCE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Who takes what comes from the network.
 #[derive(Clone)]
 pub(crate) struct Takers {
@@ -57,11 +64,11 @@ pub(crate) fn services(takers: &Takers) -> Services {
     let services = Services::new()
         .serve(method::SESSION_VERIFY, {
             let takers = takers.clone();
-            move |request| answer_verify(takers.inbox.clone(), takers.desk.clone(), request)
+            move |request| answer_verify(takers.clone(), request)
         })
         .serve(method::SESSION_FENCE, {
-            let fences = takers.fences.clone();
-            move |request| answer_fence(fences.clone(), request)
+            let takers = takers.clone();
+            move |request| answer_fence(takers.clone(), request)
         })
         .serve_message(method::NODE_DRAIN, {
             let drains = takers.drains.clone();
@@ -72,22 +79,30 @@ pub(crate) fn services(takers: &Takers) -> Services {
         })
         .message(method::SESSION_ENTER, {
             let (inbox, peers) = (takers.inbox.clone(), takers.peers.clone());
-            move |message| take_enter(&inbox, &peers, &message)
+            move |message| {
+                if is_of_gate(&peers, method::SESSION_ENTER, &message) {
+                    take_enter(&inbox, &peers, &message);
+                }
+            }
         })
         .message(method::OWNER_REPORT, {
-            let desk = takers.desk.clone();
+            let (desk, peers) = (takers.desk.clone(), takers.peers.clone());
             move |message| {
-                if let Some((held, complete)) =
-                    readable(method::OWNER_REPORT, read_report(&message))
+                if is_of_gate(&peers, method::OWNER_REPORT, &message)
+                    && let Some((held, complete)) =
+                        readable(method::OWNER_REPORT, read_report(&message))
                 {
+                    peers.heard_of(message.source);
                     desk.report(message.source, held, complete);
                 }
             }
         })
         .message(method::OWNER_ENDED, {
-            let desk = takers.desk.clone();
+            let (desk, peers) = (takers.desk.clone(), takers.peers.clone());
             move |message| {
-                if let Some(logins) = readable(method::OWNER_ENDED, read_ended(&message)) {
+                if is_of_gate(&peers, method::OWNER_ENDED, &message)
+                    && let Some(logins) = readable(method::OWNER_ENDED, read_ended(&message))
+                {
                     desk.ended(message.source, logins);
                 }
             }
@@ -125,25 +140,33 @@ impl Takers {
     }
 }
 
-fn out_of_time() -> CallError {
-    CallError::new(
-        ErrorKind::DeadlineExceeded,
-        "an older login of the session did not end in time",
-    )
+fn forbidden(what: &str) -> CallError {
+    CallError::new(ErrorKind::Forbidden, format!("only {what} ask for this"))
+}
+
+/// Why a client is not let in that the script has accepted.
+fn out_of_time(takers: &Takers) -> CallError {
+    let awaited = takers.desk.awaited().describe(&takers.peers);
+    let reason = if awaited.is_empty() {
+        "an older login of the session did not end in time".to_owned()
+    } else {
+        format!("logins wait {awaited}")
+    };
+    CallError::new(ErrorKind::DeadlineExceeded, reason)
 }
 
 /// Has the script verify a client, and then waits until nobody holds an older
 /// login of its session.
-async fn answer_verify(
-    inbox: Arc<Inbox>,
-    desk: Arc<Desk>,
-    request: Request,
-) -> Result<Bytes, CallError> {
+async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallError> {
     let body = v1::VerifyRequest::decode(request.body)
         .map_err(|error| CallError::new(ErrorKind::Handler, format!("not a request: {error}")))?;
     let is_gate = !body.gate_name.is_empty();
     if is_gate {
-        desk.expect(request.source);
+        if !takers.peers.may_be(request.source, Role::Gate) {
+            return Err(forbidden("gates"));
+        }
+        takers.peers.heard_of(request.source);
+        takers.desk.expect(request.source);
     }
     let (verdict_tx, verdict_rx) = oneshot::channel();
     let event = Event::Verify(Box::new(Verify {
@@ -154,7 +177,7 @@ async fn answer_verify(
         deadline: request.deadline.into_std(),
         verdict: verdict_tx,
     }));
-    inbox.push(event).map_err(|closed| {
+    takers.inbox.push(event).map_err(|closed| {
         let kind = match closed {
             Closed::Stopping => ErrorKind::Unavailable,
             Closed::Full => ErrorKind::Overloaded,
@@ -173,11 +196,18 @@ async fn answer_verify(
             })
         }
         Verdict::Accepted { session, reply } => {
-            let claim = desk.claim(session.clone(), request.source);
             // In time for the answer to arrive: the gate does not take a later one.
             let deadline = request.deadline.checked_sub(ANSWER_MARGIN);
-            let claimed = timeout_at(deadline.unwrap_or(request.deadline), claim).await;
-            match claimed.unwrap_or_else(|_| Err(out_of_time()))? {
+            let deadline = deadline.unwrap_or(request.deadline);
+            if Instant::now() >= deadline {
+                return Err(CallError::new(
+                    ErrorKind::DeadlineExceeded,
+                    "the script has decided too late",
+                ));
+            }
+            let claim = takers.desk.claim(session.clone(), request.source);
+            let claimed = timeout_at(deadline, claim).await;
+            match claimed.unwrap_or_else(|_| Err(out_of_time(&takers)))? {
                 Claimed::Granted(login) => v1::verify_response::Outcome::Accepted(v1::Accepted {
                     session_id: session.to_string(),
                     login: login.0,
@@ -194,13 +224,33 @@ async fn answer_verify(
     Ok(response.encode_to_vec().into())
 }
 
-async fn answer_fence(fences: Fences, request: Request) -> Result<Bytes, CallError> {
+async fn answer_fence(takers: Takers, request: Request) -> Result<Bytes, CallError> {
+    if !takers.peers.may_be(request.source, Role::Scene) {
+        return Err(forbidden("scenes"));
+    }
     let body = v1::Fence::decode(request.body)
         .map_err(|error| CallError::new(ErrorKind::Handler, format!("not a request: {error}")))?;
-    fences
-        .clear(NodeId::from_u64(body.gate), body.revision)
-        .await?;
+    let gate = NodeId::from_u64(body.gate);
+    let clear = takers.fences.clear(gate, body.revision);
+    let cleared = timeout(FENCE_PATIENCE, clear).await;
+    cleared.unwrap_or_else(|_| {
+        Err(CallError::new(
+            ErrorKind::DeadlineExceeded,
+            "sessions of the gate are here still, or the script is busy",
+        ))
+    })?;
     Ok(Bytes::new())
+}
+
+/// Whether a message that only gates send is not of somebody who is known to be
+/// none.
+fn is_of_gate(peers: &Peers, method: &'static str, message: &Message) -> bool {
+    let may_be = peers.may_be(message.source, Role::Gate);
+    if !may_be {
+        counter!("redrabbit_bad_messages_total", "method" => method).increment(1);
+        debug!(source = %message.source, method, "message of a node that is no gate");
+    }
+    may_be
 }
 
 /// Hands over that a session begins. Its gate is one that can be sent to, before

@@ -4,10 +4,11 @@
 //! Every scene has one. That of a scene which no gate has verify its clients is
 //! never asked for anything.
 
+mod awaited;
 mod errands;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -47,6 +48,8 @@ struct State {
     /// directory is known.
     opening: Vec<Step>,
     errands: Vec<Errand>,
+    /// By gates that are gone: the scenes that may hold sessions of them still.
+    fencing: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Which membership in the group it is; errands of an earlier one are none of
     /// this owner's.
     membership: u64,
@@ -77,8 +80,17 @@ struct Claim<'d> {
 
 impl Desk {
     pub(crate) fn new(scene: &NodeName, gates: impl IntoIterator<Item = NodeName>) -> Self {
+        let gates: HashSet<NodeName> = gates.into_iter().collect();
+        if !gates.is_empty() && scene.index() > u32::from(u8::MAX) {
+            warn!(
+                %scene,
+                other = scene.index() & u32::from(u8::MAX),
+                "login numbers may be those of another scene, if that verifies too: give verifying \
+                 scenes indices up to 255"
+            );
+        }
         Desk {
-            gates: gates.into_iter().collect(),
+            gates,
             mark: scene.index().to_le_bytes()[0],
             state: Mutex::default(),
             errands: Notify::new(),
@@ -111,6 +123,10 @@ impl Desk {
                     && let Some(owner) = &mut state.owner
                 {
                     owner.expect(node.id);
+                }
+                if node.role != Role::Gate {
+                    let steps = state.owner.as_mut().map(|owner| owner.forget(node.id));
+                    self.take(&mut state, steps);
                 }
             }
             NodeEvent::Removed(node) => {

@@ -2,13 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use ffrpc::NodeEvent;
 use protocol::{NodeId, NodeName, v1::Role};
 
-/// The gates and scenes that have been heard of and are not gone.
+/// The nodes that have been heard of and are not gone.
 ///
 /// Also those of which the directory says that they are still joining: a gate
 /// lets clients in as soon as its link is open, and that it is ready travels
@@ -19,6 +22,8 @@ use protocol::{NodeId, NodeName, v1::Role};
 #[derive(Debug, Default)]
 pub struct Peers {
     nodes: Mutex<BTreeMap<NodeId, Peer>>,
+    /// How often the group was lost.
+    losses: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -40,7 +45,7 @@ impl Peers {
     /// The directory has changed.
     pub fn follow(&self, event: &NodeEvent) {
         match event {
-            NodeEvent::Upserted(node) if matches!(node.role, Role::Gate | Role::Scene) => {
+            NodeEvent::Upserted(node) => {
                 let peer = Peer {
                     role: node.role,
                     name: Some(node.name.clone()),
@@ -51,10 +56,33 @@ impl Peers {
                 self.lock().remove(node);
             }
             NodeEvent::Lost => {
+                self.losses.fetch_add(1, Ordering::AcqRel);
                 self.lock().clear();
             }
             _ => {}
         }
+    }
+
+    /// Whether a node has this role, as far as one knows: what it says may come
+    /// before the directory says what it is.
+    pub(crate) fn may_be(&self, node: NodeId, role: Role) -> bool {
+        let nodes = self.lock();
+        let known = nodes.get(&node).filter(|peer| peer.name.is_some());
+        known.is_none_or(|peer| peer.role == role)
+    }
+
+    /// What a node is called, in logs.
+    pub(crate) fn describe(&self, node: NodeId) -> String {
+        let nodes = self.lock();
+        match nodes.get(&node).and_then(|peer| peer.name.as_ref()) {
+            Some(name) => format!("{name} ({node})"),
+            None => node.to_string(),
+        }
+    }
+
+    /// How often the group was lost: said before the scene can be in it again.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
     }
 
     /// The gates, in the order of their ids.
@@ -138,6 +166,9 @@ mod tests {
         peers.heard_of(three);
         peers.heard_of(one);
         assert_eq!(peers.gates(), [one, two, three]);
+        assert!(peers.may_be(three, Role::Scene) && peers.may_be(one, Role::Gate));
+        assert!(!peers.may_be(one, Role::Scene));
+        assert!(!peers.may_be(NodeId::new(1, 8), Role::Gate));
         peers.follow(&NodeEvent::Removed(one));
         assert_eq!(peers.gates(), [two, three]);
         peers.follow(&NodeEvent::Lost);

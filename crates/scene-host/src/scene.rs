@@ -151,7 +151,7 @@ impl Scene {
     /// group.
     pub async fn stop(self, grace: Duration) {
         self.node.set_state(NodeState::Draining);
-        let to_scene = self.drains.wish().and_then(|wish| wish.to_scene);
+        let to_scene = self.drains.begin();
         self.host.hand_over(grace, to_scene).await;
         self.reports.abort();
         self.errands.abort();

@@ -50,10 +50,12 @@ impl Host {
                 Job::Frame {
                     gate,
                     login,
+                    holding,
                     cmd,
                     body,
                 } => {
-                    if self.run_frame(py, seat, session, &name, gate, login, cmd, &body) {
+                    let sender = (gate, login, holding);
+                    if self.run_frame(py, seat, session, &name, sender, cmd, &body) {
                         Turn::Done(None)
                     } else {
                         Turn::Waits
@@ -160,14 +162,13 @@ impl Host {
         seat: SeatId,
         session: SessionId,
         name: &Py<PyString>,
-        gate: NodeId,
-        login: Login,
+        (gate, login, holding): (NodeId, Login, u32),
         cmd: u16,
         body: &Bytes,
     ) -> bool {
         let handled = self.handle(py, seat, &session, name, cmd, body);
         let Some((handler, awaitable)) = handled else {
-            self.sessions.borrow_mut().finish(gate, login);
+            self.sessions.borrow_mut().finish(gate, login, holding);
             return true;
         };
         let work = Work {
@@ -177,10 +178,11 @@ impl Host {
                 seat: (!handler.concurrent).then_some(seat),
                 gate,
                 login,
+                holding,
             },
         };
         if handler.concurrent {
-            self.sessions.borrow_mut().detach(login);
+            self.sessions.borrow_mut().detach(login, holding);
         }
         let deadline = Instant::now() + self.limits.handler_timeout;
         self.wait_for(&awaitable, deadline, work);

@@ -99,6 +99,17 @@ impl Owner {
         }
     }
 
+    /// Something has come of this node that was taken for a gate, and it is none:
+    /// nobody waits for its report.
+    pub fn forget(&mut self, node: NodeId) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.gates.get(&node) == Some(&Gate::Expected) {
+            self.gates.remove(&node);
+            self.settle_all(&mut steps);
+        }
+        steps
+    }
+
     /// A gate says who is connected there; `complete` with the last of it. Of two
     /// logins of a session the lower one is replaced.
     pub fn report(
@@ -226,6 +237,17 @@ impl Owner {
     /// How many claims wait.
     pub fn waiting(&self) -> usize {
         self.claims.len()
+    }
+
+    /// The gates whose reports are missing. Until they come, nothing is granted.
+    pub fn expected(&self) -> Vec<NodeId> {
+        let gates = self.gates.iter();
+        let mut expected: Vec<NodeId> = gates
+            .filter(|(_, gate)| **gate == Gate::Expected)
+            .map(|(id, _)| *id)
+            .collect();
+        expected.sort_unstable();
+        expected
     }
 
     /// Whether it knows of every session that a scene may hold.

@@ -12,6 +12,10 @@
 //! gate is told that the session has [`Left`], behind every frame that is
 //! [`Finished`].
 //!
+//! A holding whose gate is lost is put aside: it goes on to its end in its seat,
+//! and nobody is told. If it was the scene that had lost the group, the same
+//! login enters again, with a higher number, and waits in the seat for its turn.
+//!
 //! ```text
 //!  enter ──► Here ──leave──► Leaving ──begins──► Left behind ──done──► Left
 //!              │                │ offline, or gate gone
@@ -24,26 +28,35 @@ mod seats;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
+use foldhash::HashMap;
 use protocol::{Login, NodeId, SessionId};
 
 pub use self::end::{Finished, Left};
 use self::{names::ByName, seats::Seat};
 
 /// The sessions of a scene. `N` is what the host keeps with each.
+///
+/// The maps whose keys are numbers hash cheaply: the group gives these numbers,
+/// and no client chooses them.
 #[derive(Debug)]
 pub struct Sessions<N> {
     seats: HashMap<SeatId, Seat<N>>,
     holdings: HashMap<Login, Holding>,
-    /// How many of them are neither here nor about to leave.
+    /// Holdings that have lost their gates, and have something left to be done.
+    orphans: HashMap<Key, Holding>,
+    /// How many of both are neither here nor about to leave.
     gone: usize,
     names: ByName,
     next: SeatId,
     finished: Vec<(NodeId, Login)>,
     left: Vec<Left>,
+    /// The scene ends, and gates are told of handled frames alone.
+    abandoned: bool,
 }
+
+/// A login, and the number of a holding of it.
+type Key = (Login, u32);
 
 /// A seat; never given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -99,6 +112,8 @@ pub enum Job {
         gate: NodeId,
         /// The login that sent it.
         login: Login,
+        /// The number of the holding of it.
+        holding: u32,
         /// What the client wants.
         cmd: u16,
         /// What it sent.
@@ -108,6 +123,8 @@ pub enum Job {
     Leave {
         /// The login that goes.
         login: Login,
+        /// The number of the holding that ends.
+        holding: u32,
         /// Where it goes.
         to_scene: String,
         /// What goes along, if the host does not say otherwise.
@@ -117,6 +134,8 @@ pub enum Job {
     Offline {
         /// The login that is gone.
         login: Login,
+        /// The number of the holding that ends.
+        holding: u32,
         /// When it had connected, Unix time in seconds.
         online_time: u64,
     },
@@ -149,8 +168,6 @@ struct Holding {
     state: State,
     /// Frames whose handlers let later jobs begin, and are not done.
     detached: u32,
-    /// Its gate is gone, so that nobody is to be told of its end.
-    orphan: bool,
 }
 
 #[derive(Debug)]
@@ -167,6 +184,12 @@ enum State {
     Done { offline: bool, extra_data: Bytes },
 }
 
+impl Held {
+    fn key(&self) -> Key {
+        (self.login, self.holding)
+    }
+}
+
 impl Holding {
     /// Whether it is what a gate means.
     fn is(&self, gate: NodeId, holding: u32) -> bool {
@@ -181,16 +204,30 @@ impl State {
     }
 }
 
+/// A holding that is among those that have gates, or those that have none.
+fn either<'a>(
+    holdings: &'a mut HashMap<Login, Holding>,
+    orphans: &'a mut HashMap<Key, Holding>,
+    key: Key,
+) -> Option<&'a mut Holding> {
+    match holdings.get_mut(&key.0) {
+        Some(holding) if holding.held.key() == key => Some(holding),
+        _ => orphans.get_mut(&key),
+    }
+}
+
 impl<N> Default for Sessions<N> {
     fn default() -> Self {
         Sessions {
-            seats: HashMap::new(),
-            holdings: HashMap::new(),
+            seats: HashMap::default(),
+            holdings: HashMap::default(),
+            orphans: HashMap::default(),
             gone: 0,
             names: ByName::default(),
             next: SeatId(1),
             finished: Vec::new(),
             left: Vec::new(),
+            abandoned: false,
         }
     }
 }
@@ -209,7 +246,7 @@ impl<N> Sessions<N> {
             && let Some(seat) = self.seats.get_mut(&older.seat)
         {
             // Its leave is under way, and ends as it would.
-            seat.login = None;
+            seat.holding = None;
         }
         Some(older)
     }
@@ -223,6 +260,9 @@ impl<N> Sessions<N> {
             if known.held.holding != enter.holding {
                 self.answer_unknown(enter.gate, enter.login, enter.holding);
             }
+            return Entered::Again;
+        }
+        if self.orphans.contains_key(&(enter.login, enter.holding)) {
             return Entered::Again;
         }
         self.supersede(&enter.session, enter.login);
@@ -246,11 +286,10 @@ impl<N> Sessions<N> {
                 held,
                 state: State::Here { asked: false },
                 detached: 0,
-                orphan: false,
             },
         );
         if let Some(seat) = self.seats.get_mut(&seat) {
-            seat.login = Some(enter.login);
+            seat.holding = Some(held.key());
             seat.jobs.push_back(Job::Enter {
                 from_scene: enter.from_scene,
                 extra_data: enter.extra_data,
@@ -260,19 +299,23 @@ impl<N> Sessions<N> {
     }
 
     /// A client sent something. Returns its seat; `None` if that gate has no
-    /// such login here, which makes the frame a finished one.
+    /// such login here, which makes the frame a finished one; or a lost one, if the
+    /// scene [ends](Sessions::abandon_all).
     pub fn frame(&mut self, gate: NodeId, login: Login, cmd: u16, body: Bytes) -> Option<SeatId> {
         let holding = self.holdings.get(&login).filter(|holding| {
             holding.held.gate == gate && matches!(holding.state, State::Here { .. })
         });
         let seat = holding.and_then(|holding| self.seats.get_mut(&holding.held.seat));
         let (Some(holding), Some(seat)) = (holding, seat) else {
-            self.finished.push((gate, login));
+            if !self.abandoned {
+                self.finished.push((gate, login));
+            }
             return None;
         };
         seat.jobs.push_back(Job::Frame {
             gate,
             login,
+            holding: holding.held.holding,
             cmd,
             body,
         });
@@ -283,31 +326,37 @@ impl<N> Sessions<N> {
     /// its offline is known.
     pub fn find(&self, session: &str) -> Option<Held> {
         let seat = self.seats.get(&self.names.find(session)?)?;
-        let holding = self.holdings.get(&seat.login?)?;
+        let (login, _) = seat.holding?;
+        let holding = self.holdings.get(&login)?;
         Some(holding.held)
     }
 
     /// How many sessions are connected.
     pub fn connected(&self) -> usize {
-        self.holdings.len() - self.gone
+        self.holdings.len() + self.orphans.len() - self.gone
     }
 
     /// Whether nobody is here and nothing is left to be done.
     pub fn is_idle(&self) -> bool {
-        self.seats.is_empty() && self.holdings.is_empty()
+        self.seats.is_empty() && self.holdings.is_empty() && self.orphans.is_empty()
     }
 
     /// Whether a session of this gate is here, or something of it is still to be
     /// done.
     pub fn holds(&self, gate: NodeId) -> bool {
-        let mut holdings = self.holdings.values();
-        holdings.any(|holding| holding.held.gate == gate)
+        self.gates().any(|held_by| held_by == gate)
     }
 
     /// The gates of the sessions that are here, or of which something is still to
     /// be done; of each session anew.
     pub fn gates(&self) -> impl Iterator<Item = NodeId> {
-        self.holdings.values().map(|holding| holding.held.gate)
+        let all = self.holdings.values().chain(self.orphans.values());
+        all.map(|holding| holding.held.gate)
+    }
+
+    /// A holding that is not over, whether its gate is there or not.
+    fn holding(&mut self, key: Key) -> Option<&mut Holding> {
+        either(&mut self.holdings, &mut self.orphans, key)
     }
 
     fn add_seat(&mut self, session: &SessionId, name: impl FnOnce(&SessionId) -> N) -> SeatId {

@@ -120,9 +120,10 @@ impl Inbox {
         }
     }
 
-    /// Ends a round: there is another one if something is left or has arrived.
-    pub(crate) fn rearm(&self, backlog: &VecDeque<Event>) {
-        if !backlog.is_empty() || self.pending.load(Ordering::Acquire) {
+    /// Ends a round: there is another one if it has not done everything, or
+    /// something has arrived.
+    pub(crate) fn rearm(&self, is_done: bool) {
+        if !is_done || self.pending.load(Ordering::Acquire) {
             self.wake.signal();
         }
     }
@@ -300,7 +301,7 @@ mod tests {
         inbox.refill(&mut backlog);
         assert_eq!(backlog.len(), 1);
         backlog.clear();
-        inbox.rearm(&backlog);
+        inbox.rearm(backlog.is_empty());
         assert!(is_signalled(&inbox));
         inbox.refill(&mut backlog);
         assert_eq!(backlog.len(), 1);

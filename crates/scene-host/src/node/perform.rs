@@ -17,9 +17,37 @@ use crate::{
 
 /// Does what the script asks, in its order, until the script has ended.
 pub(crate) async fn perform_actions(node: Node, peers: Arc<Peers>, outbox: Arc<Outbox>) {
+    let mut knowledge = Knowledge::default();
     while let Some(actions) = outbox.take().await {
         for action in actions {
-            perform(&node, &peers, action);
+            if knowledge.covers(&action, peers.losses()) {
+                perform(&node, &peers, action);
+            } else {
+                counter!("redrabbit_messages_dropped_total", "reason" => "group_lost").increment(1);
+            }
+        }
+    }
+}
+
+/// How often the script's thread knew that the group was lost, when it asked for
+/// what is performed now.
+#[derive(Debug, Default)]
+struct Knowledge {
+    losses: u64,
+}
+
+impl Knowledge {
+    /// Whether an action means what it says. What the scene has told of holdings
+    /// before it knew that they are lost, gates would take for said of the next
+    /// ones: they know the scene as another node already.
+    fn covers(&mut self, action: &Action, losses: u64) -> bool {
+        match action {
+            Action::GroupLost => {
+                self.losses += 1;
+                true
+            }
+            Action::Finished(_) | Action::Left(_) => self.losses >= losses,
+            _ => true,
         }
     }
 }
@@ -102,6 +130,7 @@ fn perform(node: &Node, peers: &Peers, action: Action) {
             };
             control(node, gate, method::GATE_CLOSE, &message);
         }
+        Action::GroupLost => {}
     }
 }
 
@@ -142,5 +171,31 @@ fn note(gate: NodeId, sent: Result<(), CallError>) {
             ErrorKind::TooLarge => warn!(%gate, %error, "message to a gate dropped"),
             _ => debug!(%gate, %error, "message to a gate dropped"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_finished_before_a_loss_is_not_said_after_it() {
+        let finished = Action::Finished(Finished {
+            gate: NodeId::new(1, 1),
+            logins: vec![Login(1)],
+            frames: vec![1],
+        });
+        let close = Action::Close {
+            gate: NodeId::new(1, 1),
+            login: Login(1),
+            reason: v1::CloseReason::ClosedByScene,
+        };
+        let mut knowledge = Knowledge::default();
+        assert!(knowledge.covers(&finished, 0));
+        assert!(!knowledge.covers(&finished, 1));
+        assert!(knowledge.covers(&close, 1));
+        assert!(knowledge.covers(&Action::GroupLost, 1));
+        assert!(knowledge.covers(&finished, 1));
+        assert!(!knowledge.covers(&finished, 2));
     }
 }

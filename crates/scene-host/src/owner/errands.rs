@@ -1,6 +1,10 @@
 //! What the owner asks of gates and scenes, until it is so.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use ffrpc::Node;
@@ -11,7 +15,7 @@ use session::owner::Step;
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{debug, warn};
 
-use super::{Desk, Errand};
+use super::{Desk, Errand, awaited};
 use crate::{fence::Fences, peers::Peers};
 
 /// The pause before something is asked for again.
@@ -21,6 +25,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// what the callback takes that they end with.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is said that an errand fails.
+const SAY: Duration = Duration::from_secs(5);
+
 /// Who runs errands.
 #[derive(Clone)]
 struct Runner {
@@ -28,6 +35,8 @@ struct Runner {
     node: Node,
     peers: Arc<Peers>,
     fences: Fences,
+    /// When it was said last that an errand fails.
+    said: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Runs the owner's errands, for as long as it is awaited.
@@ -37,8 +46,10 @@ pub(crate) async fn run_errands(desk: Arc<Desk>, node: Node, peers: Arc<Peers>, 
         node,
         peers,
         fences,
+        said: Arc::default(),
     };
     let mut running = JoinSet::new();
+    running.spawn(awaited::watch(runner.desk.clone(), runner.peers.clone()));
     loop {
         tokio::select! {
             () = runner.desk.errands.notified() => {
@@ -68,7 +79,7 @@ impl Runner {
                     return;
                 }
             }
-            Step::Fence { gate } => self.fence(gate).await,
+            Step::Fence { gate } => self.fence(gate, errand.membership).await,
             Step::Grant(_) | Step::Supersede(_) => return,
         }
         self.desk.done(errand);
@@ -82,7 +93,7 @@ impl Runner {
                     .call_within(gate, method::GATE_REPLACE, request.clone(), PATIENCE);
             match asked.await {
                 Ok(_) => return true,
-                Err(error) => failed("replace", gate, &error),
+                Err(error) => self.failed("replace", gate, &error),
             }
             sleep(PAUSE).await;
         }
@@ -90,11 +101,15 @@ impl Runner {
     }
 
     /// Waits until no scene holds a session of a gate that is gone.
-    async fn fence(&self, gate: NodeId) {
+    async fn fence(&self, gate: NodeId, membership: u64) {
         let mut asked = JoinSet::new();
         for scene in self.peers.scenes() {
             let runner = self.clone();
-            asked.spawn(async move { runner.fence_at(scene, gate).await });
+            self.desk.fencing(membership, gate, scene, true);
+            asked.spawn(async move {
+                runner.fence_at(scene, gate).await;
+                runner.desk.fencing(membership, gate, scene, false);
+            });
         }
         while asked.join_next().await.is_some() {}
     }
@@ -118,20 +133,35 @@ impl Runner {
             };
             match answer {
                 Ok(()) => return,
-                Err(error) => failed("fence", scene, &error),
+                Err(error) => self.failed("fence", scene, &error),
             }
             sleep(PAUSE).await;
         }
     }
-}
 
-/// It is asked for again, and heard of if it does not get better.
-fn failed(errand: &'static str, node: NodeId, error: &CallError) {
-    counter!("redrabbit_owner_retries_total", "errand" => errand).increment(1);
-    match error.kind {
-        ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => {
+    /// It is asked for again, and heard of if it does not get better.
+    fn failed(&self, errand: &'static str, node: NodeId, error: &CallError) {
+        counter!("redrabbit_owner_retries_total", "errand" => errand).increment(1);
+        let is_usual = matches!(
+            error.kind,
+            ErrorKind::Unavailable | ErrorKind::DeadlineExceeded
+        );
+        if is_usual || !self.may_say() {
             debug!(errand, %node, %error, "owner asks again");
+        } else {
+            warn!(errand, %node, %error, "owner asks again");
         }
-        _ => warn!(errand, %node, %error, "owner asks again"),
+    }
+
+    /// Every login may have an errand, and each asks several times a second: one
+    /// speaks for all.
+    fn may_say(&self) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let is_due = said.is_none_or(|at| now.duration_since(at) >= SAY);
+        if is_due {
+            *said = Some(now);
+        }
+        is_due
     }
 }

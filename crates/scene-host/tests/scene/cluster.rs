@@ -83,6 +83,11 @@ impl Group {
     }
 
     pub(crate) async fn gate_in_state(&self, name: &str, state: NodeState) -> Gate {
+        self.member(name, Role::Gate, state).await
+    }
+
+    /// Somebody who can say what gates say, and is perhaps none.
+    pub(crate) async fn member(&self, name: &str, role: Role, state: NodeState) -> Gate {
         let heard: Heard = Arc::default();
         let services = Services::new().serve(method::GATE_REPLACE, {
             let heard = heard.clone();
@@ -94,6 +99,7 @@ impl Group {
                 async { Ok(Bytes::new()) }
             }
         });
+        let services = services.serve(method::SESSION_FENCE, |_| async { Ok(Bytes::new()) });
         let services = [
             method::GATE_DELIVER,
             method::GATE_CLOSE,
@@ -111,7 +117,7 @@ impl Group {
         });
         let config = NodeConfig {
             name: name.parse().unwrap(),
-            role: Role::Gate,
+            role,
             uplink: Uplink::Local(self.master.local()),
             ..NodeConfig::default()
         };

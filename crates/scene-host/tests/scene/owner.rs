@@ -1,14 +1,16 @@
 //! The host of the verifying scene owns sessions: who is let in, and when.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use protocol::{
-    ErrorKind, NodeId, method,
-    v1::{self, NodeState, verify_response::Outcome},
+    CallError, ErrorKind, NodeId, method,
+    v1::{self, NodeState, Role, verify_response::Outcome},
 };
 
 use crate::{
     cluster::{Gate, Group},
-    stage::{alone, eventually, logged},
+    stage::{PATIENCE, alone, eventually, logged},
 };
 
 const SCRIPT: &str = r#"
@@ -16,7 +18,9 @@ import asyncio, ffext
 slow = asyncio.Event()
 
 @ffext.session_verify_callback
-def verify(session_key, online_time, ip, gate_name):
+async def verify(session_key, online_time, ip, gate_name):
+    if session_key == 'late':
+        await asyncio.sleep(0.85)
     return [session_key]
 
 @ffext.session_offline_callback
@@ -45,15 +49,28 @@ fn replaced(gate: &Gate) -> Vec<u64> {
         .collect()
 }
 
-async fn fence(gate: &Gate, of: NodeId) -> Result<(), ErrorKind> {
-    let request = v1::Fence {
-        gate: of.as_u64(),
-        revision: gate.node.revision(),
+async fn verify_within(gate: &Gate, key: &str, patience: Duration) -> Result<(), CallError> {
+    let request = v1::VerifyRequest {
+        session_key: key.to_owned(),
+        gate_name: "gate@1".to_owned(),
+        ..v1::VerifyRequest::default()
     };
     let body = request.encode_to_vec().into();
     let answer = gate
         .node
-        .call(gate.scene, method::SESSION_FENCE, body)
+        .call_within(gate.scene, method::SESSION_VERIFY, body, patience);
+    answer.await.map(drop)
+}
+
+async fn fence(scene: &Gate, of: NodeId) -> Result<(), ErrorKind> {
+    let request = v1::Fence {
+        gate: of.as_u64(),
+        revision: scene.node.revision(),
+    };
+    let body = request.encode_to_vec().into();
+    let answer = scene
+        .node
+        .call(scene.scene, method::SESSION_FENCE, body)
         .await;
     answer.map(drop).map_err(|error| error.kind)
 }
@@ -147,18 +164,21 @@ fn a_gate_that_is_gone_is_fenced_before_its_sessions_are_let_in_elsewhere() {
         let group = Group::start(SCRIPT).await;
         let gate = group.gate("gate@0").await;
         let other = group.gate("gate@1").await;
+        let scene = group
+            .member("scene@1", Role::Scene, NodeState::Joining)
+            .await;
         gate.enter("slow").await;
         let friend = other.enter("friend").await;
         let gone = gate.node.id().unwrap();
         gate.node.leave().await;
         logged("offline begins slow").await;
         eventually(
-            || other.node.record(gone).is_none(),
+            || other.node.record(gone).is_none() && scene.node.record(gone).is_none(),
             || "the gate is still there".to_owned(),
         )
         .await;
         // Until the offline is done, the scene holds it, and says so.
-        let (verify, fence) = (other.verify("slow"), fence(&other, gone));
+        let (verify, fence) = (other.verify("slow"), fence(&scene, gone));
         tokio::pin!(verify, fence);
         // Who is asked for behind them is let in meanwhile.
         let third = tokio::select! {
@@ -171,7 +191,7 @@ fn a_gate_that_is_gone_is_fenced_before_its_sessions_are_let_in_elsewhere() {
         other.frame(friend, 1, "null");
         login_of(verify.await);
         assert_eq!(fence.await, Ok(()));
-        assert_eq!(self::fence(&other, NodeId::BROKER).await, Ok(()));
+        assert_eq!(self::fence(&scene, NodeId::BROKER).await, Ok(()));
         group.stop().await;
     });
 }
@@ -210,8 +230,84 @@ fn a_drain_to_nowhere_is_refused_and_changes_nothing() {
             () = group.scene.drain_requested() => panic!("it was refused"),
             () = async {} => {}
         }
+        let other = group.member("scene@1", Role::Scene, NodeState::Ready).await;
+        let id = other.node.id().unwrap();
+        eventually(
+            || group.scene.node().record(id).is_some(),
+            || "the scene does not know the other".to_owned(),
+        )
+        .await;
         drain("").await.unwrap();
         group.scene.drain_requested().await;
+        // It does that, and nothing else any more.
+        drain("").await.unwrap();
+        let error = drain("scene@1").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Handler);
+        assert!(error.message.contains("ending already"), "{error}");
+        group.stop().await;
+    });
+}
+
+#[test]
+fn what_gates_and_scenes_ask_is_refused_to_others_and_holds_up_nobody() {
+    alone(|| async {
+        let group = Group::start(SCRIPT).await;
+        let gate = group.gate("gate@0").await;
+        let stranger = group
+            .member("scene@1", Role::Scene, NodeState::Joining)
+            .await;
+        // At first the directory may not say that it is none.
+        let refused = async {
+            while !matches!(
+                verify_within(&stranger, "ann", Duration::from_secs(1)).await,
+                Err(error) if error.kind == ErrorKind::Forbidden
+            ) {}
+        };
+        tokio::time::timeout(PATIENCE, refused).await.unwrap();
+        stranger.report(&[("bob", 7)], false);
+        login_of(gate.verify("bob").await);
+        assert!(replaced(&stranger).is_empty());
+        let asked = fence(&gate, NodeId::BROKER).await;
+        assert_eq!(asked, Err(ErrorKind::Forbidden));
+        group.stop().await;
+    });
+}
+
+#[test]
+fn whom_logins_wait_for_is_said() {
+    alone(|| async {
+        let group = Group::start(SCRIPT).await;
+        let gate = group.gate("gate@0").await;
+        let silent = group.gate_in_state("gate@1", NodeState::Ready).await;
+        let id = silent.node.id().unwrap();
+        eventually(
+            || group.scene.node().record(id).is_some(),
+            || "the scene does not know the gate".to_owned(),
+        )
+        .await;
+        let error = verify_within(&gate, "ann", Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DeadlineExceeded);
+        let expected = format!("logins wait for gate@1 ({id}) to report who is connected");
+        assert_eq!(error.message, expected);
+        logged("for gate@1").await;
+        group.stop().await;
+    });
+}
+
+#[test]
+fn whom_the_script_accepts_too_late_is_not_let_in() {
+    alone(|| async {
+        let group = Group::start(SCRIPT).await;
+        let gate = group.gate("gate@0").await;
+        let error = verify_within(&gate, "late", Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DeadlineExceeded);
+        // So that there is nobody to be replaced.
+        login_of(gate.verify("late").await);
+        assert!(replaced(&gate).is_empty());
         group.stop().await;
     });
 }

@@ -1,9 +1,9 @@
 //! What a session sees, and in which order.
 
 use protocol::{Login, v1::CloseReason};
-use scene_host::{Action, Event};
+use scene_host::{Action, Enter, Event};
 
-use crate::stage::{GATE, OTHER_GATE, Stage, alone, limits, logged, messages};
+use crate::stage::{GATE, OTHER_GATE, Stage, alone, left, limits, logged, messages};
 
 /// Says everything that happens, with a handler that waits when it is told to.
 const SCRIPT: &str = r#"
@@ -236,6 +236,81 @@ fn sessions_of_a_gate_that_is_gone_are_offline() {
             [r#"["offline","c",1700000003]"#]
         );
         assert_eq!(stage.host.sessions(), 0);
+        assert!(stage.stop().await);
+    });
+}
+
+#[test]
+fn others_are_served_beside_the_offlines_of_a_gate_that_is_gone() {
+    alone(|| async {
+        let script = SCRIPT.replace(
+            "    def offline(session, online_time):\n",
+            "    def offline(session, online_time):\n        import time; time.sleep(0.001)\n",
+        );
+        let mut stage = Stage::start(&script).await;
+        for login in 0..200 {
+            stage.enter(&format!("s{login}"), login);
+        }
+        stage.enter_from(OTHER_GATE, "c", 1000);
+        stage.messages(201).await;
+        stage.take_actions();
+        stage.push(Event::GateGone(GATE));
+        stage.push(Event::Frame {
+            gate: OTHER_GATE,
+            login: Login(1000),
+            cmd: 2,
+            body: "5".into(),
+        });
+        stage.messages(201).await;
+        let said = said(&stage.take_actions());
+        let place = said.iter().position(|said| said == r#"["fast","c",5]"#);
+        assert!(place.is_some_and(|place| place < 100), "{place:?}");
+        assert_eq!(stage.host.sessions(), 1);
+        assert!(stage.stop().await);
+    });
+}
+
+#[test]
+fn a_login_that_was_lost_with_the_group_enters_again_behind_its_slow_handlers() {
+    alone(|| async {
+        let mut stage = Stage::start(SCRIPT).await;
+        stage.enter("a", 1);
+        stage.frame(1, 1, "1");
+        stage.messages(2).await;
+        stage.push(Event::GroupLost);
+        // The scene is in its group again, as another node.
+        stage.push(Event::Enter(Box::new(Enter {
+            gate: GATE,
+            session: "a".parse().unwrap(),
+            login: Login(1),
+            holding: 2,
+            online_time: 1_700_000_001,
+            from_scene: "scene@0".to_owned(),
+            extra_data: Default::default(),
+        })));
+        stage.frame(1, 2, "2");
+        stage.enter("b", 2);
+        stage.frame(2, 3, "null");
+        stage.messages(7).await;
+        // The first frame was of the holding that its gate has given up.
+        stage.finished(2).await;
+        let said = said(&stage.take_actions());
+        let of_a: Vec<&String> = said.iter().filter(|said| said.contains("\"a\"")).collect();
+        assert_eq!(
+            of_a,
+            [
+                r#"["enter","a","",""]"#,
+                r#"["begin","a",1]"#,
+                r#"["end","a",1]"#,
+                r#"["offline","a",1700000001]"#,
+                r#"["enter","a","scene@0",""]"#,
+                r#"["fast","a",2]"#,
+            ]
+        );
+        stage.frame(1, 5, "null");
+        stage.messages(1).await;
+        stage.finished(1).await;
+        assert_eq!(left(&stage.take_actions()), [""; 0]);
         assert!(stage.stop().await);
     });
 }

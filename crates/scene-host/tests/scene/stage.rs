@@ -20,7 +20,7 @@ use protocol::{
     v1::{NodeState, Role},
 };
 use scene_host::{
-    Action, Audience, Enter, Event, HostConfig, Leave, Parcel, ScriptHost, Verdict, Verify,
+    Action, Audience, Enter, Event, HostConfig, Leave, Outbox, Parcel, ScriptHost, Verdict, Verify,
 };
 use tempfile::TempDir;
 use tokio::{sync::oneshot, time::timeout};
@@ -308,6 +308,16 @@ impl Stage {
         self.push(Event::GroupLost);
         self.host.stop(PATIENCE).await
     }
+}
+
+/// What a scene that has stopped has asked for last, but for the sign of its stop.
+pub(crate) async fn last_actions(outbox: &Outbox) -> Vec<Action> {
+    let mut actions = Vec::new();
+    while let Some(more) = outbox.take().await {
+        actions.extend(more);
+    }
+    actions.retain(|action| *action != Action::GroupLost);
+    actions
 }
 
 /// How many frames are reported as finished.

@@ -270,3 +270,20 @@ fn what_is_reported_again_changes_nothing() {
     assert_eq!(owner.report(ONE, held(), true), [], "it is asked once only");
     assert_eq!(owner.replaced(Login(7)), [Step::Grant(claim)]);
 }
+
+#[test]
+fn a_node_that_is_no_gate_is_waited_for_no_longer() {
+    let (mut owner, _) = Owner::new(Login(0));
+    owner.fenced(NodeId::BROKER);
+    let (gate, stranger) = (NodeId::new(1, 1), NodeId::new(1, 2));
+    owner.report(gate, Vec::new(), true);
+    owner.expect(stranger);
+    let (login, steps) = owner.claim("ann".parse().unwrap(), gate);
+    assert_eq!((steps, owner.expected()), (Vec::new(), vec![stranger]));
+    assert_eq!(owner.forget(stranger), [Step::Grant(login)]);
+    assert_eq!(owner.expected(), []);
+    // One that has reported is a gate, whatever is said of it.
+    assert_eq!(owner.forget(gate), []);
+    let (login, steps) = owner.claim("bob".parse().unwrap(), gate);
+    assert_eq!(steps, [Step::Grant(login)]);
+}

@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use protocol::{Login, NodeId, SessionId};
 
-use super::{Held, Job, SeatId, Sessions, State};
+use super::{Held, Job, Key, SeatId, Sessions, State};
 
 /// Frames that have been handled: how many of which login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,7 @@ impl<N> Sessions<N> {
         known.state = State::Leaving;
         seat.jobs.push_back(Job::Leave {
             login,
+            holding,
             to_scene,
             extra_data,
         });
@@ -122,27 +123,51 @@ impl<N> Sessions<N> {
         }
     }
 
-    /// A gate is gone, and its clients with it. Returns the seats of those that
-    /// have something to be done now, in the order in which they logged in.
+    /// A gate is gone, and its clients with it: it is told nothing any more.
+    /// Returns the seats of those that have something to be done now, in the order
+    /// in which they logged in.
     pub fn lose_gate(&mut self, gate: NodeId) -> Vec<SeatId> {
-        self.lose(|held| held.gate == gate)
+        self.lose(|held_by| held_by == gate)
     }
 
-    /// Every gate is gone. Returns the seats of all that have something to be
-    /// done now.
+    /// Every gate is gone: the scene has lost its group, and may be in it again
+    /// as another node. Returns the seats of all that have something to be done
+    /// now.
     pub fn lose_all(&mut self) -> Vec<SeatId> {
         self.lose(|_| true)
     }
 
-    fn lose(&mut self, lost: impl Fn(&Held) -> bool) -> Vec<SeatId> {
-        let mut logins = Vec::new();
-        for holding in self.holdings.values_mut() {
-            if lost(&holding.held) {
-                holding.orphan = true;
-                logins.push(holding.held.login);
+    fn lose(&mut self, lost: impl Fn(NodeId) -> bool) -> Vec<SeatId> {
+        self.finished.retain(|(gate, _)| !lost(*gate));
+        self.left.retain(|left| !lost(left.gate));
+        let held = self.holdings.values().map(|holding| holding.held);
+        let mut all: Vec<Held> = held.filter(|held| lost(held.gate)).collect();
+        all.sort_unstable_by_key(|held| held.login);
+        let mut seats = Vec::new();
+        for held in all {
+            if self.vacate(held.login).is_some() {
+                seats.push(held.seat);
+            } else if let Some(seat) = self.seats.get_mut(&held.seat)
+                && seat.holding == Some(held.key())
+            {
+                // Its leave is under way.
+                seat.holding = None;
             }
+            let holding = self.holdings.remove(&held.login);
+            self.orphans
+                .extend(holding.map(|holding| (held.key(), holding)));
         }
+        seats
+    }
+
+    /// The scene ends before everybody has left, and takes no sessions any more:
+    /// all are offline here. Their gates are told which frames are handled, and of
+    /// no ends: they hold the sessions as soon as the scene is gone. Returns the
+    /// seats of all that have something to be done now.
+    pub fn abandon_all(&mut self) -> Vec<SeatId> {
+        let mut logins: Vec<Login> = self.holdings.keys().copied().collect();
         logins.sort_unstable();
+        self.abandoned = true;
         let seats = logins.into_iter().filter_map(|login| self.vacate(login));
         seats.map(|held| held.seat).collect()
     }
@@ -158,14 +183,17 @@ impl<N> Sessions<N> {
         self.gone += 1;
         let held = holding.held;
         if let Some(seat) = self.seats.get_mut(&held.seat) {
-            seat.login = None;
+            seat.holding = None;
             let offline = Job::Offline {
                 login,
+                holding: held.holding,
                 online_time: held.online_time,
             };
-            let is_leave =
-                |job: &&mut Job| matches!(job, Job::Leave { login: other, .. } if *other == login);
-            match seat.jobs.iter_mut().find(is_leave) {
+            let is_leave = |job: &Job| match job {
+                Job::Leave { login, holding, .. } => (*login, *holding) == held.key(),
+                _ => false,
+            };
+            match seat.jobs.iter_mut().find(|job| is_leave(job)) {
                 Some(leave) => *leave = offline,
                 None => seat.jobs.push_back(offline),
             }
@@ -173,9 +201,9 @@ impl<N> Sessions<N> {
         Some(held)
     }
 
-    /// The last job of a login is done.
-    pub(super) fn done(&mut self, login: Login, offline: bool, extra_data: Bytes) {
-        let Some(holding) = self.holdings.get_mut(&login) else {
+    /// The last job of a holding is done.
+    pub(super) fn done(&mut self, key: Key, offline: bool, extra_data: Bytes) {
+        let Some(holding) = self.holding(key) else {
             return;
         };
         if holding.detached > 0 {
@@ -185,14 +213,18 @@ impl<N> Sessions<N> {
             };
             return;
         }
-        let (held, orphan) = (holding.held, holding.orphan);
-        self.holdings.remove(&login);
+        let gate = holding.held.gate;
         self.gone -= 1;
-        if !orphan {
+        if self.orphans.remove(&key).is_some() {
+            return;
+        }
+        let (login, holding) = key;
+        self.holdings.remove(&login);
+        if !self.abandoned {
             self.left.push(Left {
-                gate: held.gate,
+                gate,
                 login,
-                holding: held.holding,
+                holding,
                 offline,
                 extra_data,
             });
@@ -202,6 +234,9 @@ impl<N> Sessions<N> {
     /// Nobody of that kind is here, so that the gate can go on without waiting.
     /// It takes no notice of this where it has been answered before.
     pub(super) fn answer_unknown(&mut self, gate: NodeId, login: Login, holding: u32) {
+        if self.abandoned {
+            return;
+        }
         self.left.push(Left {
             gate,
             login,

@@ -5,14 +5,14 @@ use std::{collections::VecDeque, mem};
 use bytes::Bytes;
 use protocol::{Login, NodeId, SessionId};
 
-use super::{Complaint, Job, SeatId, Sessions, State};
+use super::{Complaint, Job, Key, SeatId, Sessions, State, either};
 
 #[derive(Debug)]
 pub(super) struct Seat<N> {
     pub(super) session: SessionId,
     name: N,
-    /// The login that messages to the session go to.
-    pub(super) login: Option<Login>,
+    /// The holding that messages to the session go to.
+    pub(super) holding: Option<Key>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) under_way: UnderWay,
     complaints: u8,
@@ -24,8 +24,8 @@ pub(super) enum UnderWay {
     Nothing,
     /// An enter or a frame.
     Turn,
-    Offline(Login),
-    Leave(Login, Bytes),
+    Offline(Key),
+    Leave(Key, Bytes),
 }
 
 impl<N> Seat<N> {
@@ -33,7 +33,7 @@ impl<N> Seat<N> {
         Seat {
             session: session.clone(),
             name,
-            login: None,
+            holding: None,
             jobs: VecDeque::new(),
             under_way: UnderWay::Nothing,
             complaints: 0,
@@ -50,8 +50,9 @@ impl<N> Sessions<N> {
         if !matches!(seat.under_way, UnderWay::Nothing) {
             return None;
         }
-        if let Some(Job::Leave { login, .. }) = seat.jobs.front()
-            && let Some(holding) = self.holdings.get_mut(login)
+        if let Some(&Job::Leave { login, holding, .. }) = seat.jobs.front()
+            && let key = (login, holding)
+            && let Some(holding) = either(&mut self.holdings, &mut self.orphans, key)
         {
             if holding.detached > 0 {
                 return None;
@@ -64,10 +65,13 @@ impl<N> Sessions<N> {
         let job = seat.jobs.pop_front()?;
         seat.under_way = match &job {
             Job::Enter { .. } | Job::Frame { .. } => UnderWay::Turn,
-            Job::Offline { login, .. } => UnderWay::Offline(*login),
+            Job::Offline { login, holding, .. } => UnderWay::Offline((*login, *holding)),
             Job::Leave {
-                login, extra_data, ..
-            } => UnderWay::Leave(*login, extra_data.clone()),
+                login,
+                holding,
+                extra_data,
+                ..
+            } => UnderWay::Leave((*login, *holding), extra_data.clone()),
         };
         Some((job, &seat.session, &seat.name))
     }
@@ -85,17 +89,17 @@ impl<N> Sessions<N> {
             return;
         };
         let under_way = mem::replace(&mut seat.under_way, UnderWay::Nothing);
-        if let UnderWay::Leave(login, _) = &under_way
-            && seat.login == Some(*login)
+        if let UnderWay::Leave(key, _) = &under_way
+            && seat.holding == Some(*key)
         {
-            seat.login = None;
+            seat.holding = None;
         }
-        let is_over = seat.login.is_none() && seat.jobs.is_empty();
+        let is_over = seat.holding.is_none() && seat.jobs.is_empty();
         match under_way {
             UnderWay::Nothing | UnderWay::Turn => {}
-            UnderWay::Offline(login) => self.done(login, true, Bytes::new()),
-            UnderWay::Leave(login, asked) => {
-                self.done(login, false, extra_data.unwrap_or(asked));
+            UnderWay::Offline(key) => self.done(key, true, Bytes::new()),
+            UnderWay::Leave(key, asked) => {
+                self.done(key, false, extra_data.unwrap_or(asked));
             }
         }
         if is_over && let Some(seat) = self.seats.remove(&id) {
@@ -107,22 +111,26 @@ impl<N> Sessions<N> {
     /// Comes before the frame's job is ended; its [`finish_detached`] follows.
     ///
     /// [`finish_detached`]: Sessions::finish_detached
-    pub fn detach(&mut self, login: Login) {
-        if let Some(holding) = self.holdings.get_mut(&login) {
+    pub fn detach(&mut self, login: Login, holding: u32) {
+        if let Some(holding) = self.holding((login, holding)) {
             holding.detached += 1;
         }
     }
 
-    /// A frame of this login has been handled.
-    pub fn finish(&mut self, gate: NodeId, login: Login) {
-        self.finished.push((gate, login));
+    /// A frame of this holding has been handled. A gate that was lost has given
+    /// it up, and may count those of the next holding already.
+    pub fn finish(&mut self, gate: NodeId, login: Login, holding: u32) {
+        if self.orphans.is_empty() || !self.orphans.contains_key(&(login, holding)) {
+            self.finished.push((gate, login));
+        }
     }
 
-    /// A detached frame of this login has been handled. Returns the seat of a
+    /// A detached frame of this holding has been handled. Returns the seat of a
     /// leave that has waited for that, and can begin.
-    pub fn finish_detached(&mut self, gate: NodeId, login: Login) -> Option<SeatId> {
-        self.finish(gate, login);
-        let holding = self.holdings.get_mut(&login)?;
+    pub fn finish_detached(&mut self, gate: NodeId, login: Login, holding: u32) -> Option<SeatId> {
+        self.finish(gate, login, holding);
+        let key = (login, holding);
+        let holding = self.holding(key)?;
         holding.detached = holding.detached.saturating_sub(1);
         if holding.detached > 0 {
             return None;
@@ -134,7 +142,7 @@ impl<N> Sessions<N> {
                 extra_data,
             } => {
                 let (offline, extra_data) = (*offline, mem::take(extra_data));
-                self.done(login, offline, extra_data);
+                self.done(key, offline, extra_data);
                 None
             }
             State::Here { .. } | State::Going => None,

@@ -1,5 +1,6 @@
 //! What the table does, step by step.
 
+mod lost;
 mod schedules;
 
 use super::*;
@@ -32,8 +33,14 @@ fn run_all(sessions: &mut Sessions<()>, seat: SeatId) -> Vec<String> {
             Job::Leave { to_scene, .. } => format!("{session} leaves for {to_scene}"),
             Job::Offline { online_time, .. } => format!("{session} of {online_time} goes"),
         });
-        if let Job::Frame { gate, login, .. } = job {
-            sessions.finish(gate, login);
+        if let Job::Frame {
+            gate,
+            login,
+            holding,
+            ..
+        } = job
+        {
+            sessions.finish(gate, login, holding);
         }
         sessions.end(seat);
     }
@@ -181,14 +188,14 @@ fn a_leave_waits_for_detached_frames() {
     for cmd in [5, 6] {
         table.frame(GATE, Login(1), cmd, Bytes::new());
         assert!(table.begin(seat).is_some());
-        table.detach(Login(1));
+        table.detach(Login(1), 1);
         table.end(seat);
     }
     leave(&mut table);
     assert!(table.begin(seat).is_none());
-    assert_eq!(table.finish_detached(GATE, Login(1)), None);
+    assert_eq!(table.finish_detached(GATE, Login(1), 1), None);
     assert!(table.begin(seat).is_none());
-    assert_eq!(table.finish_detached(GATE, Login(1)), Some(seat));
+    assert_eq!(table.finish_detached(GATE, Login(1), 1), Some(seat));
     assert_eq!(run_all(&mut table, seat), ["ann leaves for scene@1"]);
     assert_eq!(told(&mut table), ["2 of 1 finished", "1 1 left asked"]);
 }
@@ -198,13 +205,13 @@ fn an_offline_runs_beside_detached_frames_and_its_answer_waits_for_them() {
     let (mut table, seat) = with_ann();
     table.frame(GATE, Login(1), 5, Bytes::new());
     assert!(table.begin(seat).is_some());
-    table.detach(Login(1));
+    table.detach(Login(1), 1);
     table.end(seat);
     table.offline(GATE, Login(1), 1);
     assert_eq!(run_all(&mut table, seat), ["ann of 1 goes"]);
     assert_eq!(told(&mut table), [""; 0]);
     assert!(table.holds(GATE) && !table.is_idle());
-    assert_eq!(table.finish_detached(GATE, Login(1)), None);
+    assert_eq!(table.finish_detached(GATE, Login(1), 1), None);
     assert_eq!(told(&mut table), ["1 of 1 finished", "1 1 offline "]);
     assert!(table.is_idle());
 }

@@ -14,6 +14,8 @@ pub(crate) struct Record {
     /// Which scene had each login last, and whether it has left that.
     last: BTreeMap<Login, (NodeId, bool)>,
     dead: BTreeSet<NodeId>,
+    /// Nodes of scenes that go on as others: nobody waits for what they still do.
+    lost: BTreeSet<NodeId>,
     /// Logins whose gates have died.
     orphans: BTreeSet<Login>,
     pub(crate) counts: Counts,
@@ -30,6 +32,7 @@ pub(crate) struct Counts {
     pub(crate) offlines: u64,
     pub(crate) superseded: u64,
     pub(crate) replaced: u64,
+    pub(crate) put_aside: u64,
 }
 
 impl Counts {
@@ -42,6 +45,7 @@ impl Counts {
         self.offlines += other.offlines;
         self.superseded += other.superseded;
         self.replaced += other.replaced;
+        self.put_aside += other.put_aside;
     }
 
     /// Everything has happened often.
@@ -55,6 +59,7 @@ impl Counts {
             self.offlines,
             self.superseded,
             self.replaced,
+            self.put_aside,
         ];
         assert!(all.iter().all(|count| *count > 100), "{self:?}");
     }
@@ -81,6 +86,7 @@ struct Frames {
     sent_to: Vec<NodeId>,
     /// The next that may be handled.
     next: u32,
+    handled: BTreeSet<u32>,
 }
 
 impl Record {
@@ -93,6 +99,9 @@ impl Record {
         holding: u32,
     ) {
         let mut others = self.holdings.iter();
+        let others = &mut others
+            .by_ref()
+            .filter(|((at, ..), _)| !self.lost.contains(at));
         if let Some((other, _)) = others.find(|(_, held)| held.session == *session) {
             panic!("{session} enters {scene} as {login}/{holding}, and is held by {other:?}");
         }
@@ -107,11 +116,13 @@ impl Record {
     }
 
     /// Its script hears that. Returns which login it is.
-    pub(crate) fn entered(&mut self, scene: NodeId, session: &SessionId) -> Login {
-        let mut here = self.holdings.iter_mut();
-        let found = here.find(|((at, ..), held)| *at == scene && held.session == *session);
-        let ((_, login, _), held) = found.unwrap_or_else(|| panic!("{session} is not in {scene}"));
-        assert_eq!(held.phase, Phase::Seated, "{session} enters {scene} twice");
+    pub(crate) fn entered(&mut self, scene: &BTreeSet<NodeId>, session: &SessionId) -> Login {
+        let here = self.holdings.iter_mut();
+        let mut here =
+            here.filter(|((at, ..), held)| scene.contains(at) && held.session == *session);
+        let found = here.find(|(_, held)| held.phase == Phase::Seated);
+        let found = found.unwrap_or_else(|| panic!("{session} enters {scene:?} twice, or unasked"));
+        let ((_, login, _), held) = found;
         held.phase = Phase::Entered;
         self.counts.entered += 1;
         *login
@@ -129,9 +140,10 @@ impl Record {
     }
 
     /// A handler begins with the frame.
-    pub(crate) fn handled(&mut self, scene: NodeId, login: Login, number: u32) {
+    pub(crate) fn handled(&mut self, scene: NodeId, login: Login, holding: u32, number: u32) {
+        let is_lost = self.lost.contains(&scene);
         assert_eq!(
-            self.held(scene, login).phase,
+            self.held(scene, login, holding).phase,
             Phase::Entered,
             "frame of {login}"
         );
@@ -141,6 +153,13 @@ impl Record {
             Some(&scene),
             "{login}: {number}"
         );
+        assert!(
+            frames.handled.insert(number),
+            "{login}: frame {number} is handled again"
+        );
+        if is_lost {
+            return;
+        }
         assert!(
             number >= frames.next,
             "{login}: frame {number} is handled again"
@@ -158,24 +177,28 @@ impl Record {
         self.counts.handled += 1;
     }
 
-    pub(crate) fn detached(&mut self, scene: NodeId, login: Login) {
-        self.held(scene, login).detached += 1;
+    pub(crate) fn detached(&mut self, scene: NodeId, login: Login, holding: u32) {
+        self.held(scene, login, holding).detached += 1;
     }
 
-    pub(crate) fn reattached(&mut self, scene: NodeId, login: Login) {
-        self.held(scene, login).detached -= 1;
+    pub(crate) fn reattached(&mut self, scene: NodeId, login: Login, holding: u32) {
+        self.held(scene, login, holding).detached -= 1;
         self.forget_ended();
     }
 
     /// The script hears that it leaves, or is offline.
-    pub(crate) fn ending(&mut self, scene: NodeId, login: Login, offline: bool) {
-        let held = self.held(scene, login);
+    pub(crate) fn ending(&mut self, scene: NodeId, login: Login, holding: u32, offline: bool) {
+        let is_lost = self.lost.contains(&scene);
+        let held = self.held(scene, login, holding);
         assert_eq!(held.phase, Phase::Entered, "end of {login}");
         assert!(
             offline || held.detached == 0,
             "{login} leaves under its handlers"
         );
         held.phase = Phase::Ending;
+        if is_lost {
+            return;
+        }
         match offline {
             true => {
                 assert!(self.offline.insert(login), "{login} is offline twice");
@@ -190,8 +213,8 @@ impl Record {
     }
 
     /// The script has done with that.
-    pub(crate) fn ended(&mut self, scene: NodeId, login: Login) {
-        let held = self.held(scene, login);
+    pub(crate) fn ended(&mut self, scene: NodeId, login: Login, holding: u32) {
+        let held = self.held(scene, login, holding);
         assert_eq!(held.phase, Phase::Ending);
         held.phase = Phase::Ended;
         self.forget_ended();
@@ -201,6 +224,14 @@ impl Record {
     pub(crate) fn scene_died(&mut self, scene: NodeId) {
         self.dead.insert(scene);
         self.holdings.retain(|(at, ..), _| *at != scene);
+    }
+
+    /// A scene has lost the group. It goes on to the end with what it held, and the
+    /// others go on as if it had died.
+    pub(crate) fn scene_lost(&mut self, scene: NodeId) {
+        self.counts.put_aside += self.held_by(scene) as u64;
+        self.lost.insert(scene);
+        self.dead.insert(scene);
     }
 
     /// A gate has died, with this login.
@@ -267,12 +298,9 @@ impl Record {
         }
     }
 
-    fn held(&mut self, scene: NodeId, login: Login) -> &mut Holding {
-        let mut here = self.holdings.iter_mut();
-        let found = here.find(|((at, one, _), _)| (*at, *one) == (scene, login));
-        found
-            .unwrap_or_else(|| panic!("{login} is not in {scene}"))
-            .1
+    fn held(&mut self, scene: NodeId, login: Login, holding: u32) -> &mut Holding {
+        let found = self.holdings.get_mut(&(scene, login, holding));
+        found.unwrap_or_else(|| panic!("{login}/{holding} is not in {scene}"))
     }
 
     fn forget_ended(&mut self) {

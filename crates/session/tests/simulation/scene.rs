@@ -2,10 +2,10 @@
 
 mod script;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use protocol::{Login, NodeId, NodeName};
+use protocol::{Login, NodeId, NodeName, SessionId};
 use session::scene::{Enter, Entered, SeatId, Sessions};
 
 use crate::{
@@ -24,11 +24,15 @@ pub(crate) struct Scene {
     /// Jobs that wait for something.
     under_way: Vec<(SeatId, Work)>,
     /// Concurrent handlers that wait for something.
-    detached: Vec<(NodeId, Login)>,
+    detached: Vec<(NodeId, Login, u32)>,
     /// Who asks whether a gate's sessions are gone.
     fences: Vec<(NodeId, NodeId, usize)>,
     /// Who has been here.
     entered: BTreeSet<Login>,
+    /// As which node it has taken each holding.
+    taken_as: BTreeMap<(Login, u32), NodeId>,
+    /// Who is here, as its script sees it.
+    present: BTreeMap<SessionId, Login>,
     /// Where its sessions go, when it is to end.
     pub(crate) drains_to: Option<NodeName>,
     pub(crate) owner: Option<OwnerHost>,
@@ -36,9 +40,9 @@ pub(crate) struct Scene {
 
 #[derive(Clone, Copy, Debug)]
 enum Work {
-    Frame(NodeId, Login),
+    Frame(NodeId, Login, u32),
     Enter,
-    End(Login),
+    End(Login, u32),
 }
 
 impl Scene {
@@ -54,9 +58,27 @@ impl Scene {
             detached: Vec::new(),
             fences: Vec::new(),
             entered: BTreeSet::new(),
+            taken_as: BTreeMap::new(),
+            present: BTreeMap::new(),
             drains_to: None,
             owner,
         }
+    }
+
+    /// It has lost the group, and is in it again as another node. Its script goes
+    /// on.
+    pub(crate) fn rejoin(&mut self, id: NodeId, view: View, rest: &mut Rest) {
+        (self.id, self.view) = (id, view);
+        self.fences.clear();
+        for seat in self.sessions.lose_all() {
+            self.run_jobs(seat, rest);
+        }
+        self.entered.clear();
+        self.owner = self
+            .owner
+            .is_some()
+            .then(|| OwnerHost::new(id, &self.view, rest));
+        self.after(rest);
     }
 
     pub(crate) fn hear(&mut self, change: &Change, rest: &mut Rest) {
@@ -81,6 +103,7 @@ impl Scene {
             } => {
                 assert_eq!(self.sessions.supersede(&session, login), None, "{session}");
                 rest.record.seated(self.id, &session, login, holding);
+                self.taken_as.insert((login, holding), self.id);
                 let is_back = from_scene.as_ref() == Some(&self.name);
                 assert!(
                     !is_back || self.entered.insert(login),
@@ -143,6 +166,12 @@ impl Scene {
         self.after(rest);
     }
 
+    /// As which nodes it is, and has been, in the group.
+    pub(crate) fn nodes(&self) -> BTreeSet<NodeId> {
+        let nodes = self.taken_as.values().copied();
+        nodes.chain([self.id]).collect()
+    }
+
     /// The script asks for another scene, for a session that it has.
     pub(crate) fn change(&mut self, session: &str, to: NodeName, rest: &mut Rest) {
         if to != self.name
@@ -168,6 +197,7 @@ impl Scene {
     pub(crate) fn check_rest(&self, rest: &Rest) {
         assert!(self.under_way.is_empty() && self.detached.is_empty());
         assert!(self.fences.is_empty(), "{:?}", self.fences);
+        assert_eq!(self.present.len(), self.sessions.connected());
         let held = rest.record.held_by(self.id);
         assert_eq!(self.sessions.connected(), held, "sessions of {}", self.id);
         assert_eq!(self.sessions.is_idle(), held == 0, "seats of {}", self.id);

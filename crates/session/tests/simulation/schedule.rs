@@ -41,7 +41,8 @@ impl World {
             955..970 => self.say_something_stale(),
             970..972 => self.close_by_scene(),
             972..980 => self.give_up(),
-            980..983 => self.kill_scene(),
+            980..982 => self.kill_scene(),
+            982..983 => self.rejoin_scene(),
             983..985 => self.kill_gate(),
             985..986 => self.restart_many(),
             986..988 => {
@@ -144,6 +145,13 @@ impl World {
         let scenes: Vec<NodeId> = self.scenes.keys().copied().collect();
         if let Some(scene) = self.rest.random.pick(&scenes) {
             self.kill(scene);
+        }
+    }
+
+    fn rejoin_scene(&mut self) {
+        let scenes: Vec<NodeId> = self.scenes.keys().copied().collect();
+        if let Some(scene) = self.rest.random.pick(&scenes) {
+            self.rejoin(scene);
         }
     }
 

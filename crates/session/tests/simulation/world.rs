@@ -113,11 +113,37 @@ impl World {
                 }
             }
         }
-        if self.scenes.remove(&node).is_some() {
-            self.rest.record.scene_died(node);
+        if let Some(scene) = self.scenes.remove(&node) {
+            for node in scene.nodes() {
+                self.rest.record.scene_died(node);
+            }
         }
         self.rest.channels.die(node, &mut self.rest.random);
         self.dead.insert(node, name);
+    }
+
+    /// A scene has lost the group, whose master has given it up, and joins again
+    /// as another node while its process goes on.
+    pub(crate) fn rejoin(&mut self, node: NodeId) {
+        let Some(mut scene) = self.scenes.remove(&node) else {
+            return;
+        };
+        self.serial += 1;
+        let id = NodeId::new(1, self.serial);
+        let name = scene.name.clone();
+        self.rest
+            .say(|| format!("{name} ({node}) loses the group and is back as {id}"));
+        self.rest.record.scene_lost(node);
+        self.rest.channels.die(node, &mut self.rest.random);
+        self.changes.push(Change::Removed(node));
+        let ready = scene.drains_to.is_none();
+        self.changes.push(Change::Upserted {
+            node: id,
+            name,
+            ready,
+        });
+        scene.rejoin(id, View::snapshot(&self.changes), &mut self.rest);
+        self.scenes.insert(id, scene);
     }
 
     /// It ends, and says so.

@@ -45,7 +45,7 @@ struct Driver {
     /// Jobs under way.
     running: Vec<(SeatId, Job)>,
     /// Frames that go on beside the jobs.
-    detached: Vec<(NodeId, Login)>,
+    detached: Vec<(NodeId, Login, u32)>,
     /// By session: the letters of what it saw.
     seen: BTreeMap<String, Vec<String>>,
     /// Frames that came, and frames that were reported back.
@@ -55,6 +55,8 @@ struct Driver {
     entered: BTreeMap<(NodeId, Login), u32>,
     left: BTreeMap<(NodeId, Login), u32>,
     frames: u16,
+    /// How often gates were lost: their logins enter again under higher numbers.
+    losses: u32,
 }
 
 impl Driver {
@@ -69,7 +71,9 @@ impl Driver {
                 session,
                 login,
             } => {
-                let enter = enter(Self::gate(gate), &format!("s{session}"), login);
+                let mut enter = enter(Self::gate(gate), &format!("s{session}"), login);
+                let known = self.table.holdings.get(&enter.login);
+                enter.holding = known.map_or(1 + self.losses, |known| known.held.holding);
                 if login % 2 == 0
                     && let Some(older) = self.table.supersede(&enter.session, enter.login)
                 {
@@ -89,22 +93,23 @@ impl Driver {
             }
             Step::Leave { gate, login } => {
                 let (gate, login) = (Self::gate(gate), Login(login));
-                let is_known = self.knows(gate, login);
+                let known = self.knows(gate, login);
+                let holding = known.unwrap_or(1);
                 self.table
-                    .leave(gate, login, 1, String::new(), Bytes::new());
-                self.forget_answer(is_known);
+                    .leave(gate, login, holding, String::new(), Bytes::new());
+                self.forget_answer(known.is_some());
             }
             Step::Offline { gate, login } => {
-                let (gate, login) = (Self::gate(gate), Login(login));
-                let is_known = self.knows(gate, login);
-                self.table.offline(gate, login, 1);
-                self.forget_answer(is_known);
+                self.offline(Self::gate(gate), Login(login));
             }
             Step::LoseGate(gate) => {
-                self.table.lose_gate(Self::gate(gate));
+                let gate = Self::gate(gate);
+                self.table.lose_gate(gate);
+                self.forget(|lost| lost == gate);
             }
             Step::LoseAll => {
                 self.table.lose_all();
+                self.forget(|_| true);
             }
             Step::Begin(pick) if !self.seats.is_empty() => {
                 self.begin(self.seats[pick % self.seats.len()]);
@@ -120,9 +125,23 @@ impl Driver {
         self.hear();
     }
 
-    fn knows(&self, gate: NodeId, login: Login) -> bool {
-        let holding = self.table.holdings.get(&login);
-        holding.is_some_and(|holding| holding.is(gate, 1))
+    fn offline(&mut self, gate: NodeId, login: Login) {
+        let known = self.knows(gate, login);
+        self.table.offline(gate, login, known.unwrap_or(1));
+        self.forget_answer(known.is_some());
+    }
+
+    /// The number of its holding, if that gate's login is here.
+    fn knows(&self, gate: NodeId, login: Login) -> Option<u32> {
+        let holding = self.table.holdings.get(&login)?;
+        (holding.held.gate == gate).then_some(holding.held.holding)
+    }
+
+    /// Gates are gone: their frames are nobody's.
+    fn forget(&mut self, lost: impl Fn(NodeId) -> bool) {
+        self.losses += 1;
+        self.came.retain(|(gate, _), _| !lost(*gate));
+        self.back.retain(|(gate, _), _| !lost(*gate));
     }
 
     /// What nobody here was asked for is answered at once.
@@ -161,9 +180,11 @@ impl Driver {
         let word = match &job {
             Job::Enter { .. } => "enter".to_owned(),
             Job::Frame { cmd, .. } => format!("frame {cmd:05}"),
-            Job::Leave { login, .. } => {
+            Job::Leave { login, holding, .. } => {
                 assert!(
-                    self.detached.iter().all(|(_, other)| other != login),
+                    self.detached
+                        .iter()
+                        .all(|(_, one, number)| (one, number) != (login, holding)),
                     "a leave began beside a frame"
                 );
                 "leave".to_owned()
@@ -176,21 +197,34 @@ impl Driver {
 
     fn end(&mut self, index: usize) {
         let (seat, job) = self.running.swap_remove(index);
-        if let Job::Frame { gate, login, .. } = job {
-            self.table.finish(gate, login);
+        if let Job::Frame {
+            gate,
+            login,
+            holding,
+            ..
+        } = job
+        {
+            self.table.finish(gate, login, holding);
         }
         self.table.end(seat);
     }
 
     /// Detaches a frame, or ends one that is.
     fn detach(&mut self, index: usize) {
-        if let (seat, Job::Frame { gate, login, .. }) = self.running[index] {
+        if let (seat, ref job) = self.running[index]
+            && let Job::Frame {
+                gate,
+                login,
+                holding,
+                ..
+            } = *job
+        {
             self.running.swap_remove(index);
-            self.table.detach(login);
-            self.detached.push((gate, login));
+            self.table.detach(login, holding);
+            self.detached.push((gate, login, holding));
             self.table.end(seat);
-        } else if let Some((gate, login)) = self.detached.pop() {
-            self.table.finish_detached(gate, login);
+        } else if let Some((gate, login, holding)) = self.detached.pop() {
+            self.table.finish_detached(gate, login, holding);
         }
     }
 
@@ -198,9 +232,7 @@ impl Driver {
     fn settle(&mut self, how: &Step) {
         for (gate, login) in self.entered.clone().into_keys() {
             if let Step::Offline { .. } = how {
-                let is_known = self.knows(gate, login);
-                self.table.offline(gate, login, 1);
-                self.forget_answer(is_known);
+                self.offline(gate, login);
             }
         }
         if let Step::LoseAll = how {
@@ -210,8 +242,8 @@ impl Driver {
             while !self.running.is_empty() {
                 self.end(0);
             }
-            for (gate, login) in std::mem::take(&mut self.detached) {
-                self.table.finish_detached(gate, login);
+            for (gate, login, holding) in std::mem::take(&mut self.detached) {
+                self.table.finish_detached(gate, login, holding);
             }
             for seat in self.seats.clone() {
                 self.begin(seat);

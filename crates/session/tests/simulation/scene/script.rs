@@ -21,9 +21,10 @@ impl Scene {
             self.end(seat, work, rest);
             self.run_jobs(seat, rest);
         } else {
-            let (gate, login) = self.detached.swap_remove(at - jobs);
-            rest.record.reattached(self.id, login);
-            if let Some(seat) = self.sessions.finish_detached(gate, login) {
+            let (gate, login, holding) = self.detached.swap_remove(at - jobs);
+            let id = self.taken_as[&(login, holding)];
+            rest.record.reattached(id, login, holding);
+            if let Some(seat) = self.sessions.finish_detached(gate, login, holding) {
                 self.run_jobs(seat, rest);
             }
         }
@@ -36,36 +37,49 @@ impl Scene {
             let Some((job, session, ())) = self.sessions.begin(seat) else {
                 return;
             };
-            let (id, session) = (self.id, session.clone());
+            let session = session.clone();
+            let taken_as = |login, holding| self.taken_as[&(login, holding)];
             let work = match job {
                 Job::Enter { .. } => {
-                    rest.record.entered(id, &session);
+                    let login = rest.record.entered(&self.nodes(), &session);
+                    let present = self.present.insert(session.clone(), login);
+                    assert_eq!(present, None, "{session} enters, and is here");
                     Work::Enter
                 }
                 Job::Frame {
-                    gate, login, body, ..
+                    gate,
+                    login,
+                    holding,
+                    body,
+                    ..
                 } => {
                     let number = body.as_ref().try_into().map(u32::from_le_bytes).unwrap();
-                    rest.record.handled(id, login, number);
+                    let id = taken_as(login, holding);
+                    assert_eq!(self.present.get(&session), Some(&login), "{session} speaks");
+                    rest.record.handled(id, login, holding, number);
                     if rest.chance(20) {
-                        self.sessions.detach(login);
-                        rest.record.detached(id, login);
-                        self.detached.push((gate, login));
+                        self.sessions.detach(login, holding);
+                        rest.record.detached(id, login, holding);
+                        self.detached.push((gate, login, holding));
                         self.sessions.end(seat);
                         continue;
                     }
-                    Work::Frame(gate, login)
+                    Work::Frame(gate, login, holding)
                 }
-                Job::Leave { login, .. } => {
-                    rest.record.ending(id, login, false);
-                    Work::End(login)
+                Job::Leave { login, holding, .. } => {
+                    assert_eq!(self.present.remove(&session), Some(login), "{session} goes");
+                    rest.record
+                        .ending(taken_as(login, holding), login, holding, false);
+                    Work::End(login, holding)
                 }
-                Job::Offline { login, .. } => {
-                    rest.record.ending(id, login, true);
-                    Work::End(login)
+                Job::Offline { login, holding, .. } => {
+                    assert_eq!(self.present.remove(&session), Some(login), "{session} goes");
+                    rest.record
+                        .ending(taken_as(login, holding), login, holding, true);
+                    Work::End(login, holding)
                 }
             };
-            rest.say(|| format!("  {} {id}: {session} {work:?}", self.name));
+            rest.say(|| format!("  {} {}: {session} {work:?}", self.name, self.id));
             if rest.chance(30) {
                 self.under_way.push((seat, work));
                 return;
@@ -77,8 +91,11 @@ impl Scene {
     pub(super) fn end(&mut self, seat: SeatId, work: Work, rest: &mut Rest) {
         match work {
             Work::Enter => {}
-            Work::Frame(gate, login) => self.sessions.finish(gate, login),
-            Work::End(login) => rest.record.ended(self.id, login),
+            Work::Frame(gate, login, holding) => self.sessions.finish(gate, login, holding),
+            Work::End(login, holding) => {
+                let id = self.taken_as[&(login, holding)];
+                rest.record.ended(id, login, holding);
+            }
         }
         self.sessions.end(seat);
     }
