@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use client::Client;
+use client::{Client, ClientError};
 use protocol::v1::{ListNodesRequest, NodeRecord, NodeState, registry_client::RegistryClient};
 use tempfile::TempDir;
 
@@ -14,6 +14,15 @@ use crate::{
     Player, Process, Roles, Signal, eventually, http, own_address,
     process::{children, signal_to},
 };
+
+/// The directory has a scene a moment before every gate has heard of it: then it is
+/// worth another attempt.
+fn let_in(login: Result<Player, ClientError>) -> Option<Player> {
+    match login {
+        Err(ClientError::Refused { reason }) if reason == "verify_unavailable" => None,
+        login => Some(login.unwrap()),
+    }
+}
 
 /// How a group runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,14 +143,20 @@ script = "main.py"
 
     /// A player who has been let in.
     pub async fn player(&self, name: &str) -> Player {
-        let client = Client::connect_tcp(self.tcp()).await.unwrap();
-        Player::login(client, name).await.unwrap()
+        eventually("the player is let in", async || {
+            let client = Client::connect_tcp(self.tcp()).await.unwrap();
+            let_in(Player::login(client, name).await)
+        })
+        .await
     }
 
     /// A player who came over WebSocket.
     pub async fn websocket_player(&self, name: &str) -> Player {
-        let client = Client::connect_websocket(&self.websocket()).await.unwrap();
-        Player::login(client, name).await.unwrap()
+        eventually("the player is let in", async || {
+            let client = Client::connect_websocket(&self.websocket()).await.unwrap();
+            let_in(Player::login(client, name).await)
+        })
+        .await
     }
 
     /// The script's file, to be changed.

@@ -118,6 +118,8 @@ impl Pace {
     /// A frame came, or a sign of life that costs as much.
     pub(crate) fn hear(&mut self, now: Instant) {
         self.heard = now;
+        // Now: several frames may be heard before this is asked for a plan.
+        self.notice_break(now);
         self.rate.take(&self.rules.allowance, now);
     }
 
@@ -143,10 +145,9 @@ impl Pace {
             // Nobody can be heard who is not listened to: silence begins anew.
             self.heard = now;
         }
+        self.notice_break(now);
         if fast {
             self.pressing.get_or_insert(now);
-        } else if now >= ready_at + BREAK.min(self.rules.allowance.tolerance()) {
-            self.pressing = None;
         }
         let resume = (pause == Some(Pause::Rate)).then_some(Deadline {
             at: ready_at,
@@ -182,6 +183,14 @@ impl Pace {
                 .into_iter()
                 .flatten()
                 .min_by_key(|d| d.at),
+        }
+    }
+
+    /// Forgives a client that has left room for a while.
+    fn notice_break(&mut self, now: Instant) {
+        let allowance = &self.rules.allowance;
+        if now >= self.rate.ready_at(allowance, now) + BREAK.min(allowance.tolerance()) {
+            self.pressing = None;
         }
     }
 }
@@ -348,5 +357,22 @@ mod tests {
         let plan = pace.plan(Stage::Active, Some(Pause::Held), Some(at), now);
         let due = Due::GiveUp;
         assert_eq!(plan.deadline, Some(Deadline { at, due }));
+    }
+
+    #[test]
+    fn client_that_rests_is_forgiven_though_many_frames_come_at_once() {
+        let begin = start();
+        let mut pace = pace(begin);
+        let mut now = begin;
+        for _ in 0..20 {
+            for _ in 0..4 {
+                pace.hear(now);
+            }
+            let plan = pace.plan(Stage::Active, None, None, now);
+            let ends = plan.deadline.map(|deadline| deadline.due);
+            assert_eq!(ends, Some(Due::Look), "{:?}", now - begin);
+            // Four frames take four seconds, and two are allowed at once.
+            now += 5 * SECOND;
+        }
     }
 }
