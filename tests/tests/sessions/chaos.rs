@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::{Cluster, ECHO, Members, Seed, Signal, TRAVELLER};
+use tests::{Cluster, ECHO, Members, Seed, Signal, TRAVELLER, eventually};
 
 use crate::{
     stage,
@@ -90,7 +90,7 @@ async fn bots_see_nothing_repeated_or_out_of_order_and_lose_only_what_is_counted
     let mut cluster = cluster(ECHO).await;
     let length = length();
     // Longer than the rage, so that they see the end of it.
-    let duration = format!("{}s", length.as_secs() + 4);
+    let duration = format!("{}s", length.as_secs() + 6);
     let arguments = [
         "bots",
         "--count",
@@ -102,6 +102,16 @@ async fn bots_see_nothing_repeated_or_out_of_order_and_lose_only_what_is_counted
         &duration,
     ];
     let bots = cluster.begin_redrabbit(&arguments);
+    // Nobody is let in while the verifying scene is away.
+    eventually("all bots are in", async || {
+        let name = "redrabbit_gate_sessions";
+        let (of_first, of_second) = (
+            cluster.metric("gate@0", name).await,
+            cluster.metric("gate@1", name).await,
+        );
+        (of_first + of_second == 100).then_some(())
+    })
+    .await;
     rages(&mut cluster, length).await;
     let output = bots.await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
