@@ -10,7 +10,6 @@ mod hold;
 mod latest;
 mod life;
 mod limits;
-mod memory;
 mod owner;
 mod pressure;
 mod scene;

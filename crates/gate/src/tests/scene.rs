@@ -247,12 +247,6 @@ impl Scene {
         assert!(!matches!(sent, Err(TrySendError::Full(_))));
     }
 
-    /// Keeps nothing of what it was told.
-    pub(super) fn forget(&self) {
-        *self.told.lock().unwrap() = Vec::new();
-        *self.requests.lock().unwrap() = Vec::new();
-    }
-
     /// Answers the next question that is `slow`.
     pub(super) fn answer(&self) {
         self.slow.add_permits(1);
