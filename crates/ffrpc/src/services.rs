@@ -60,6 +60,7 @@ pub enum NodeEvent {
 
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
 type RequestHandler = Box<dyn Fn(Request) -> Answer + Send + Sync>;
+type FamilyHandler = Box<dyn Fn(&str, Request) -> Answer + Send + Sync>;
 type MessageHandler = Box<dyn Fn(Message) + Send + Sync>;
 type EventHandler = Box<dyn Fn(NodeEvent) + Send + Sync>;
 
@@ -72,6 +73,7 @@ type EventHandler = Box<dyn Fn(NodeEvent) + Send + Sync>;
 #[derive(Default)]
 pub struct Services {
     requests: HashMap<&'static str, RequestHandler>,
+    families: Vec<(&'static str, FamilyHandler)>,
     messages: HashMap<&'static str, MessageHandler>,
     events: Option<EventHandler>,
 }
@@ -93,6 +95,23 @@ impl Services {
     {
         let handler: RequestHandler = Box::new(move |request| Box::pin(handler(request)));
         self.requests.insert(method, handler);
+        self
+    }
+
+    /// Answers the requests of every method that begins with `prefix`, and that
+    /// nobody serves by its whole name, with `handler`, which is told the method.
+    /// Of two prefixes that fit, the longer one counts. What the handler does not
+    /// know, it answers with the error `Unimplemented`.
+    ///
+    /// The directory shows the family as one method: `prefix` and a `*`.
+    pub fn serve_prefix<F, A>(mut self, prefix: &'static str, handler: F) -> Self
+    where
+        F: Fn(&str, Request) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+    {
+        let handler: FamilyHandler =
+            Box::new(move |method, request| Box::pin(handler(method, request)));
+        self.families.push((prefix, handler));
         self
     }
 
@@ -139,14 +158,22 @@ impl Services {
 
     /// The names of what can be requested, as the directory shows them.
     pub(crate) fn methods(&self) -> Vec<String> {
-        let mut methods: Vec<_> = self.requests.keys().map(ToString::to_string).collect();
+        let single = self.requests.keys().map(ToString::to_string);
+        let families = self.families.iter().map(|(prefix, _)| format!("{prefix}*"));
+        let mut methods: Vec<_> = single.chain(families).collect();
         methods.sort();
         methods
     }
 
     /// The handler's answer to a request, begun; `None` if there is no handler.
     pub(crate) fn answer(&self, method: &str, request: Request) -> Option<Answer> {
-        self.requests.get(method).map(|handler| handler(request))
+        if let Some(handler) = self.requests.get(method) {
+            return Some(handler(request));
+        }
+        let families = self.families.iter();
+        let fitting = families.filter(|(prefix, _)| method.starts_with(prefix));
+        let (_, handler) = fitting.max_by_key(|(prefix, _)| prefix.len())?;
+        Some(handler(method, request))
     }
 
     /// Whether somebody took the message.
@@ -172,5 +199,46 @@ fn guarded(kind: &'static str, handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
         counter!("redrabbit_node_panics_total", "handler" => kind).increment(1);
         error!(handler = kind, "handler panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn named(services: &Services, method: &str) -> Option<Bytes> {
+        let request = Request {
+            source: NodeId::new(1, 1),
+            body: Bytes::new(),
+            deadline: Instant::now(),
+        };
+        let answer = services.answer(method, request)?;
+        Some(answer.now_or_never().unwrap().unwrap())
+    }
+
+    #[test]
+    fn a_method_is_for_whoever_names_most_of_it() {
+        let saying = |who: &'static str| {
+            move |method: &str, _: Request| {
+                let answer = format!("{who} {method}");
+                async move { Ok(answer.into()) }
+            }
+        };
+        let services = Services::new()
+            .serve_prefix("a.", saying("short"))
+            .serve_prefix("a.b.", saying("long"))
+            .serve("a.b.c", async |_| Ok("whole".into()));
+        for (method, answer) in [
+            ("a.b.c", "whole"),
+            ("a.b.d", "long a.b.d"),
+            ("a.", "short a."),
+            ("a.c", "short a.c"),
+        ] {
+            assert_eq!(named(&services, method).unwrap(), answer);
+        }
+        assert_eq!(named(&services, "a"), None);
+        assert_eq!(services.methods(), ["a.*", "a.b.*", "a.b.c"]);
     }
 }

@@ -34,6 +34,11 @@ pub const GATE_REPLACE: &str = "gate.replace";
 pub const OWNER_REPORT: &str = "owner.report";
 /// Control to the verifying scene's host: an `Ended`.
 pub const OWNER_ENDED: &str = "owner.ended";
+/// What the methods of a scene's services begin with; the number of a command
+/// follows: `service.200`. Requests from any node, whose bodies are the script's.
+pub const SERVICE: &str = "service.";
 /// Request to a gate or a scene: a `DrainRequest`, answered by a
 /// `DrainResponse`.
 pub const NODE_DRAIN: &str = "node.drain";
+/// Request to a scene: a `ReloadRequest`, answered by a `ReloadResponse`.
+pub const NODE_RELOAD: &str = "node.reload";

@@ -13,6 +13,7 @@ use crate::{
     check::{self, CheckArgs},
     drain::{self, DrainArgs},
     nodes::{self, NodesArgs},
+    reload::{self, ReloadArgs},
     solo::become_solo,
     up::{self, UpArgs},
 };
@@ -36,6 +37,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Prints who is in a group, as its master sees it
     Nodes(NodesArgs),
+    /// Has a scene, or every one, load its script again under its sessions
+    Reload(ReloadArgs),
     /// Asks a gate or a scene to finish what it has, and waits for its end
     Drain(DrainArgs),
     /// Lets clients loose on a group: what is lost, repeated, late, and by how much
@@ -66,6 +69,7 @@ Examples:
   redrabbit check configs/local.toml
   redrabbit up configs/local.toml --script my_game.py
   redrabbit nodes
+  redrabbit reload scene@0
   redrabbit drain scene@0 --to scene@1
   redrabbit bots --count 1000
 
@@ -87,6 +91,13 @@ pub fn run(cli: Cli) -> Exit {
         },
         Command::Nodes(args) => match nodes::run(&args) {
             Ok(text) => print(&text),
+            Err(error) => fail(&error, error.exit()),
+        },
+        Command::Reload(args) => match reload::run(&args) {
+            Ok((text, exit)) => {
+                print(&text);
+                exit
+            }
             Err(error) => fail(&error, error.exit()),
         },
         Command::Drain(args) => match drain::run(&args) {

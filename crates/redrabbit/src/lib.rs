@@ -3,13 +3,15 @@
 //! - [`up`] runs the roles of this machine as child processes with one log;
 //!   none of them outlives it.
 //! - [`check`] reads a topology, [`nodes`] asks a master for its directory.
-//! - [`drain`] asks a gate or a scene to finish and end.
+//! - [`drain`] asks a gate or a scene to finish and end, [`reload`] scenes to load
+//!   their scripts again.
 //! - [`bots`] lets clients loose on the gates and looks what comes back.
 //! - [`solo`] hands over to `redrabbit-solo`, which has Python in it: this
 //!   program links none, so that an operator's machine needs none.
 //!
-//! It is in no group itself, but for [`drain`] while it asks. What it prints for people goes to stdout, what
-//! went wrong to stderr, and each command's `--help` ends with its exit codes.
+//! It is in no group itself, but for those two while they ask. What it prints for
+//! people goes to stdout, what went wrong to stderr, and each command's `--help`
+//! ends with its exit codes.
 
 mod binaries;
 pub mod bots;
@@ -18,9 +20,12 @@ pub mod cli;
 pub mod drain;
 mod group;
 pub mod nodes;
+mod operator;
+pub mod reload;
 pub mod solo;
 mod table;
 mod units;
 pub mod up;
 
 pub use binaries::BinaryError;
+pub use operator::OperatorError;

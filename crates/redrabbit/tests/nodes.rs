@@ -54,6 +54,7 @@ impl Registry for Master {
             script: Some(Script {
                 version: 3,
                 hash: "a1b2c3d4e5f6".into(),
+                services: vec![200],
             }),
             ..NodeRecord::default()
         };

@@ -33,7 +33,10 @@ use foldhash::HashMap;
 use protocol::{Login, NodeId, SessionId};
 
 pub use self::end::{Finished, Left};
-use self::{names::ByName, seats::Seat};
+use self::{
+    names::ByName,
+    seats::{Seat, UnderWay},
+};
 
 /// The sessions of a scene. `N` is what the host keeps with each.
 ///
@@ -139,6 +142,26 @@ pub enum Job {
         /// When it had connected, Unix time in seconds.
         online_time: u64,
     },
+}
+
+/// What becomes of a frame.
+#[derive(Debug)]
+pub enum Arrived<'s, N> {
+    /// Its job has begun, and has to be [ended](Sessions::end_frame).
+    Begun {
+        /// The session's seat.
+        seat: SeatId,
+        /// The number of the holding.
+        holding: u32,
+        /// What is kept with the seat.
+        name: &'s N,
+        /// What was sent.
+        body: Bytes,
+    },
+    /// It waits in this seat for its turn.
+    Waits(SeatId),
+    /// Nobody of that login is here.
+    Stale,
 }
 
 /// What became of an enter.
@@ -320,6 +343,50 @@ impl<N> Sessions<N> {
             body,
         });
         Some(holding.held.seat)
+    }
+
+    /// As [`frame`](Sessions::frame), of a frame whose turn it is at once if
+    /// nothing of the session is under way and nothing waits.
+    pub fn begin_frame(
+        &mut self,
+        gate: NodeId,
+        login: Login,
+        cmd: u16,
+        body: Bytes,
+    ) -> Arrived<'_, N> {
+        let holding = self.holdings.get(&login).filter(|holding| {
+            holding.held.gate == gate && matches!(holding.state, State::Here { .. })
+        });
+        let seat = holding.and_then(|holding| self.seats.get_mut(&holding.held.seat));
+        let (Some(holding), Some(seat)) = (holding, seat) else {
+            if !self.abandoned {
+                self.finished.push((gate, login));
+            }
+            return Arrived::Stale;
+        };
+        let (id, holding) = (holding.held.seat, holding.held.holding);
+        if matches!(seat.under_way, UnderWay::Nothing) && seat.jobs.is_empty() {
+            seat.under_way = UnderWay::Turn;
+            return Arrived::Begun {
+                seat: id,
+                holding,
+                name: &seat.name,
+                body,
+            };
+        }
+        seat.jobs.push_back(Job::Frame {
+            gate,
+            login,
+            holding,
+            cmd,
+            body,
+        });
+        Arrived::Waits(id)
+    }
+
+    /// Who sits in a seat.
+    pub fn session(&self, seat: SeatId) -> Option<&SessionId> {
+        self.seats.get(&seat).map(|seat| &seat.session)
     }
 
     /// Where a session is connected: from its enter until its leave is done, or

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The plan, or nothing when a key is missing or a secret cannot be read, which
-/// is then noted. `state_dir` is where a master keeps its state unless told
+/// is then noted. `state_dir` is where nodes keep their state unless told
 /// otherwise.
 pub(crate) fn assemble(
     settings: &Settings,
@@ -45,7 +45,9 @@ pub(crate) fn assemble(
         master: master(settings, state_dir)?,
         slaves: nodes(settings, Section::Slave, |node| slave(settings, node))?,
         gates: nodes(settings, Section::Gate, |node| gate(settings, node))?,
-        scenes: nodes(settings, Section::Scene, |node| scene(settings, node))?,
+        scenes: nodes(settings, Section::Scene, |node| {
+            scene(settings, node, state_dir)
+        })?,
         limits: limits(settings)?,
         security: security?,
     })
@@ -120,11 +122,18 @@ fn gate(settings: &Settings, path: &KeyPath) -> Option<Gate> {
     })
 }
 
-fn scene(settings: &Settings, path: &KeyPath) -> Option<Scene> {
+fn scene(settings: &Settings, path: &KeyPath, state_dir: &Path) -> Option<Scene> {
+    let group = settings.text(&KeyPath::new(["group"]))?;
+    let master = settings.text(&KeyPath::new(["master", "listen"]))?;
+    let given = settings.path(&path.child("state_dir"));
+    let state_dir = given.as_deref().unwrap_or(state_dir);
     Some(Scene {
         machine: settings.text(&path.child("machine"))?,
         script: settings.path(&path.child("script"))?,
         python_path: settings.paths(&path.child("python_path")),
+        venv: settings.path(&path.child("venv")),
+        watch: settings.switch(&path.child("watch"))?,
+        state_dir: state::scenes_folder(state_dir, &group, master),
         http: settings.text(&path.child("http")),
         workers: settings.number(&path.child("workers"))?,
     })

@@ -17,8 +17,8 @@
 //! 5. `relations` checks what no single key can tell: clashing addresses,
 //!    names that nobody declares, brokers that anyone could join or overhear.
 //!
-//! What a plan means on one machine and for one node is in `state` (where a
-//! master keeps its epoch) and `security` (whose certificate is where).
+//! What a plan means on one machine and for one node is in `state` (where
+//! nodes keep what outlives them) and `security` (whose certificate is where).
 //!
 //! Invariants: a [`Topology`] in hand has passed all of these; loading opens
 //! no socket and changes nothing; a secret appears in no `Debug` output and in

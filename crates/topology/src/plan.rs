@@ -91,6 +91,13 @@ pub struct Scene {
     pub script: PathBuf,
     /// More folders to import from, absolute.
     pub python_path: Vec<PathBuf>,
+    /// The virtual environment whose packages it imports, absolute.
+    pub venv: Option<PathBuf>,
+    /// Whether it loads its script again when a file of it is changed.
+    pub watch: bool,
+    /// The folder of the group's scenes in which this one has a folder of its
+    /// name: absolute, and perhaps not there.
+    pub state_dir: PathBuf,
     /// Where it serves metrics and health, if anywhere.
     pub http: Option<SocketAddr>,
     /// Threads beside that of Python, which carry its messages.

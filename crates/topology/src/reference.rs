@@ -216,6 +216,14 @@ const KEYS: &[Key] = &[
         "the Python script that it runs, relative to the topology file"),
     key(Section::Scene, "python_path", Kind::Paths, Optional,
         "more folders to import from, relative to the topology file"),
+    key(Section::Scene, "venv", Kind::Path, Optional,
+        "the virtual environment whose packages it imports, relative to the topology file"),
+    key(Section::Scene, "watch", Kind::Switch, Default("false"),
+        "it loads its script again whenever one of its files is changed: for development"),
+    key(Section::Scene, "state_dir", Kind::Path, Optional,
+        "the folder of what it finds again when it was restarted, in <group>/<scene>, relative to \
+         the topology file; $STATE_DIRECTORY unless set, else redrabbit-<uid> in the temporary \
+         folder"),
     key(Section::Scene, "http", Kind::Address, Optional,
         "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
     key(Section::Scene, "workers", Kind::Count(1, 64), Default("1"),

@@ -1,4 +1,4 @@
-//! Where a master keeps what it has to know of its earlier runs.
+//! Where nodes keep what they have to know of their earlier runs.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,7 +8,7 @@ use std::{
 
 use protocol::GroupName;
 
-/// The folder of a master that was given none. A service manager makes one that
+/// The folder of a node that was given none. A service manager makes one that
 /// stays; without one the temporary folder serves, which lasts at least as long
 /// as the nodes of a group on one machine. It is the user's own there, as what
 /// is in it is read as the truth.
@@ -34,12 +34,23 @@ pub(crate) fn default_folder(environment: &[(OsString, OsString)], user: u32) ->
 /// file names. On a port of the system's choice nobody can: there every process
 /// has a file of its own.
 pub(crate) fn epoch_file(folder: &Path, group: &GroupName, listen: SocketAddr) -> PathBuf {
-    let (ip, port) = (listen.ip(), listen.port());
-    let own = match port {
+    let (ip, port, own) = (listen.ip(), listen.port(), own(listen));
+    folder.join(format!("{group}@{ip}-{port}{own}.epoch"))
+}
+
+/// The folder in which each scene of `group` has one of its own. It goes by the
+/// group's name alone, as what is in it outlives a master that moves; on a port
+/// of the system's choice, which ends with the process, by the process too.
+pub(crate) fn scenes_folder(folder: &Path, group: &GroupName, listen: SocketAddr) -> PathBuf {
+    folder.join(format!("{group}{}", own(listen)))
+}
+
+/// What tells apart groups that nobody can find again.
+fn own(listen: SocketAddr) -> String {
+    match listen.port() {
         0 => format!(".{}", std::process::id()),
         _ => String::new(),
-    };
-    folder.join(format!("{group}@{ip}-{port}{own}.epoch"))
+    }
 }
 
 fn first_path(paths: &OsStr) -> Option<&Path> {
@@ -83,5 +94,18 @@ mod tests {
         assert_eq!(file("[::1]:10241"), "/s/GroupA@::1-10241.epoch");
         let own = format!("/s/GroupA@127.0.0.1-0.{}.epoch", std::process::id());
         assert_eq!(file("127.0.0.1:0"), own);
+    }
+
+    #[test]
+    fn scenes_of_two_groups_do_not_share_a_folder() {
+        let folder = |group: &str, listen: &str| {
+            let (group, listen) = (group.parse().unwrap(), listen.parse().unwrap());
+            let folder = scenes_folder(Path::new("/s"), &group, listen);
+            folder.display().to_string()
+        };
+        assert_eq!(folder("GroupA", "10.0.0.1:10241"), "/s/GroupA");
+        assert_eq!(folder("GroupB", "10.0.0.1:10241"), "/s/GroupB");
+        let own = format!("/s/GroupA.{}", std::process::id());
+        assert_eq!(folder("GroupA", "127.0.0.1:0"), own);
     }
 }

@@ -259,6 +259,27 @@ fn a_masters_state_is_where_the_file_says() {
 }
 
 #[test]
+fn a_scenes_state_is_in_a_folder_of_its_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{MACHINES}\n");
+    let scene = |set: &[&str]| {
+        let plan = load(folder.path(), &text, set).unwrap();
+        plan.scenes[&name("scene@10")].clone()
+    };
+    let plain = scene(&[]);
+    assert!(plain.state_dir.is_absolute() && plain.state_dir.ends_with("GroupA"));
+    assert_eq!((plain.venv, plain.watch), (None, false));
+    let given = scene(&[
+        "scenes.scene@10.state_dir=/var/lib/redrabbit",
+        "scenes.scene@10.venv=/srv/venv",
+        "scenes.scene@10.watch=true",
+    ]);
+    assert_eq!(given.state_dir, Path::new("/var/lib/redrabbit/GroupA"));
+    assert_eq!(given.venv.as_deref(), Some(Path::new("/srv/venv")));
+    assert!(given.watch);
+}
+
+#[test]
 fn windows_line_ends_and_a_byte_order_mark_are_no_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("\u{feff}{}", MACHINES.replace('\n', "\r\n"));

@@ -180,6 +180,7 @@ async fn protobuf_messages_are_called_with_and_what_is_none_is_an_error() {
         Ok(Script {
             version: held.epoch,
             hash: "abc".into(),
+            services: Vec::new(),
         })
     });
     let _service = node(&master, By::Socket, "typed@0", services).await;

@@ -86,6 +86,7 @@ async fn what_a_node_reports_is_seen_by_the_others() {
     let script = Script {
         version: 3,
         hash: "a1b2c3d4e5f6".into(),
+        services: vec![7, 200],
     };
     svc.set_script(script.clone());
     svc.set_state(NodeState::Draining);

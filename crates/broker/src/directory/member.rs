@@ -35,6 +35,9 @@ struct Placements {
 /// The longest hash of a script that is passed on.
 const MAX_HASH_BYTES: usize = 64;
 
+/// How many services of a script are passed on, at most.
+const MAX_SERVICES: usize = 4_096;
+
 impl Member {
     pub(super) fn new(
         name: NodeName,
@@ -83,9 +86,9 @@ impl Member {
             NodeState::Unspecified => self.record.state,
             state => state.into(),
         };
-        let script = report
-            .script
-            .filter(|script| script.hash.len() <= MAX_HASH_BYTES);
+        let script = report.script.filter(|script| {
+            script.hash.len() <= MAX_HASH_BYTES && script.services.len() <= MAX_SERVICES
+        });
         if (state, &script) == (self.record.state, &self.record.script) {
             return false;
         }

@@ -189,6 +189,7 @@ fn the_same_process_comes_back_as_who_it_was_live_or_suspect() {
         let script = Script {
             version: 3,
             hash: "a1b2".into(),
+            services: vec![200, 201],
         };
         let report = Report {
             script: Some(script.clone()),

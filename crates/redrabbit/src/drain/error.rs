@@ -1,9 +1,9 @@
 //! Why a node does not drain.
 
 use daemon::Exit;
-use protocol::{CallError, NodeName, tls::TlsError};
+use protocol::{CallError, NodeName};
 
-use crate::nodes::NodesError;
+use crate::{nodes::NodesError, operator::OperatorError};
 
 /// A node does not drain, or was not seen to end. The message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -66,25 +66,9 @@ pub enum DrainError {
         /// The scene.
         name: NodeName,
     },
-    /// The group speaks TLS, and the operator has no certificate.
-    #[error(
-        "the group speaks TLS, and {name} has no certificate: {source}; make one as for any node, \
-         or send the node's own process a SIGTERM"
-    )]
-    NoCertificate {
-        /// As whom it would have joined.
-        name: NodeName,
-        /// What is wrong with it.
-        source: Box<TlsError>,
-    },
-    /// The master lists, and does not let in.
-    #[error("the group has not let {name} in within {seconds} s; the log of its master says why")]
-    NotLetIn {
-        /// As whom it wanted to join.
-        name: NodeName,
-        /// How long it has tried.
-        seconds: u64,
-    },
+    /// The command is not let into the group.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// It says no.
     #[error("{name} does not drain: {message}")]
     Refused {

@@ -4,8 +4,8 @@
 //! be wrong is to be seen there (`target`). Then the command joins the group for
 //! as long as it takes: only a node may ask another one to drain.
 
+mod ask;
 mod error;
-mod operator;
 mod target;
 
 use std::{
@@ -22,12 +22,12 @@ use tokio::{
 use topology::Topology;
 
 pub use error::DrainError;
-use operator::Operator;
 use target::Target;
 
 use crate::{
     group,
     nodes::{self, Master, NodesError},
+    operator::Operator,
     units,
 };
 
@@ -112,7 +112,7 @@ pub fn run(args: &DrainArgs) -> Result<(), DrainError> {
     runtime.block_on(async {
         let directory = nodes::list(&Master::of(&topology, secret.clone())?).await?;
         let target = Target::find(&directory, &args.node, args.to.as_ref())?;
-        let operator = Operator::join(&topology, secret).await?;
+        let operator = Operator::join(&topology, secret, topology.limits.call_timeout).await?;
         let drained = tokio::select! {
             drained = drain(args, &topology, &target, &operator) => drained,
             _ = tokio::signal::ctrl_c() => Err(DrainError::Interrupted),
@@ -128,7 +128,7 @@ async fn drain(
     target: &Target,
     operator: &Operator,
 ) -> Result<(), DrainError> {
-    let DrainResponse { sessions } = operator.ask(target, args.to.as_ref()).await?;
+    let DrainResponse { sessions } = ask::ask(operator, target, args.to.as_ref()).await?;
     let where_to = match &args.to {
         Some(scene) => format!("; they go to {scene}"),
         None if target.is_scene() => format!("; they are held until {} is back", target.name),
@@ -155,7 +155,7 @@ async fn drain(
 async fn wait(target: &Target, operator: &Operator, patience: Duration) -> Result<(), DrainError> {
     let begun = Instant::now();
     let mut said = begun;
-    while let Some(load) = operator.load_of(target) {
+    while let Some(load) = ask::load_of(operator, target) {
         if begun.elapsed() > patience {
             return Err(DrainError::Stuck {
                 name: target.name.clone(),

@@ -37,6 +37,19 @@ struct NodeView {
 struct ScriptView {
     version: u32,
     hash: String,
+    /// The commands that it serves to other nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    services: Vec<u32>,
+}
+
+impl From<Script> for ScriptView {
+    fn from(script: Script) -> Self {
+        ScriptView {
+            version: script.version,
+            hash: script.hash,
+            services: script.services,
+        }
+    }
 }
 
 /// One object, over several lines.
@@ -98,7 +111,7 @@ fn view(node: NodeRecord) -> NodeView {
         script: node
             .script
             .filter(|script| script.version > 0)
-            .map(|Script { version, hash }| ScriptView { version, hash }),
+            .map(ScriptView::from),
         name: node.name,
         build: node.build,
     }
@@ -133,6 +146,7 @@ mod tests {
         let script = Script {
             version: 3,
             hash: "a1b2c3d4e5f6".into(),
+            services: vec![200],
         };
         ListNodesResponse {
             group: "GroupA".into(),
@@ -177,5 +191,6 @@ mod tests {
         assert_eq!(json["nodes"][3]["role"], "slave");
         assert_eq!(json["nodes"][3]["address"], "10.0.0.2:10251");
         assert_eq!(json["nodes"][2]["script"]["version"], 3);
+        assert_eq!(json["nodes"][2]["script"]["services"][0], 200);
     }
 }

@@ -10,7 +10,7 @@ use super::{Complaint, Job, Key, SeatId, Sessions, State, either};
 #[derive(Debug)]
 pub(super) struct Seat<N> {
     pub(super) session: SessionId,
-    name: N,
+    pub(super) name: N,
     /// The holding that messages to the session go to.
     pub(super) holding: Option<Key>,
     pub(super) jobs: VecDeque<Job>,
@@ -80,6 +80,20 @@ impl<N> Sessions<N> {
     /// nothing waits for is cleared.
     pub fn end(&mut self, seat: SeatId) {
         self.end_with(seat, None);
+    }
+
+    /// [Ends](Sessions::end) the job of a frame, and says whether there is another
+    /// one to begin.
+    pub fn end_frame(&mut self, id: SeatId) -> bool {
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return false;
+        };
+        if matches!(seat.under_way, UnderWay::Turn) && seat.holding.is_some() {
+            seat.under_way = UnderWay::Nothing;
+            return !seat.jobs.is_empty();
+        }
+        self.end(id);
+        true
     }
 
     /// [Ends](Sessions::end) a leave; if `extra_data` is given, it goes along

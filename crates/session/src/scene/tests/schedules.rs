@@ -89,7 +89,11 @@ impl Driver {
                 self.frames += 1;
                 let (gate, login) = (Self::gate(gate), Login(login));
                 *self.came.entry((gate, login)).or_default() += 1;
-                self.table.frame(gate, login, self.frames, Bytes::new());
+                if self.frames.is_multiple_of(2) {
+                    self.table.frame(gate, login, self.frames, Bytes::new());
+                } else {
+                    self.begin_frame(gate, login);
+                }
             }
             Step::Leave { gate, login } => {
                 let (gate, login) = (Self::gate(gate), Login(login));
@@ -123,6 +127,25 @@ impl Driver {
             Step::Begin(_) | Step::End(_) | Step::Detach(_) => {}
         }
         self.hear();
+    }
+
+    /// A frame whose turn it may be at once.
+    fn begin_frame(&mut self, gate: NodeId, login: Login) {
+        let cmd = self.frames;
+        let Arrived::Begun { seat, holding, .. } =
+            self.table.begin_frame(gate, login, cmd, Bytes::new())
+        else {
+            return;
+        };
+        let job = Job::Frame {
+            gate,
+            login,
+            holding,
+            cmd,
+            body: Bytes::new(),
+        };
+        let session = self.table.session(seat).expect("it has begun").to_string();
+        self.has_begun(seat, job, session);
     }
 
     fn offline(&mut self, gate: NodeId, login: Login) {
@@ -173,6 +196,11 @@ impl Driver {
         let Some((job, session, ())) = self.table.begin(seat) else {
             return;
         };
+        let session = session.to_string();
+        self.has_begun(seat, job, session);
+    }
+
+    fn has_begun(&mut self, seat: SeatId, job: Job, session: String) {
         assert!(
             self.running.iter().all(|(other, _)| *other != seat),
             "two jobs of one seat are under way"
@@ -191,7 +219,7 @@ impl Driver {
             }
             Job::Offline { .. } => "offline".to_owned(),
         };
-        self.seen.entry(session.to_string()).or_default().push(word);
+        self.seen.entry(session).or_default().push(word);
         self.running.push((seat, job));
     }
 
@@ -206,7 +234,11 @@ impl Driver {
         {
             self.table.finish(gate, login, holding);
         }
-        self.table.end(seat);
+        // Either says the same of a frame.
+        match job {
+            Job::Frame { cmd, .. } if cmd % 3 == 0 => drop(self.table.end_frame(seat)),
+            _ => self.table.end(seat),
+        }
     }
 
     /// Detaches a frame, or ends one that is.

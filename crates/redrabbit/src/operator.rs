@@ -4,20 +4,43 @@ use std::time::Duration;
 
 use ffrpc::{Credentials, Node, NodeConfig, Services, Uplink};
 use protocol::{
-    ErrorKind, NodeName, Secret,
-    method::NODE_DRAIN,
-    tls::Tls,
-    v1::{DrainRequest, DrainResponse, Role},
+    NodeName, Secret,
+    tls::{Tls, TlsError},
+    v1::Role,
 };
 use tokio::time::timeout;
 use topology::Topology;
 
-use super::{DrainError, target::Target};
 use crate::group::reachable;
 
 /// A node that offers nothing and asks for little.
-pub(super) struct Operator {
+pub(crate) struct Operator {
     node: Node,
+}
+
+/// The command cannot ask a node for anything. The message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The group speaks TLS, and the operator has no certificate.
+    #[error(
+        "the group speaks TLS, and {name} has no certificate: {source}; make one as for any node, \
+         or send a signal to the node's own process: SIGTERM drains it, and SIGHUP has a scene \
+         load its script again"
+    )]
+    NoCertificate {
+        /// As whom it would have joined.
+        name: NodeName,
+        /// What is wrong with it.
+        source: Box<TlsError>,
+    },
+    /// The master lists, and does not let in.
+    #[error("the group has not let {name} in within {seconds} s; the log of its master says why")]
+    NotLetIn {
+        /// As whom it wanted to join.
+        name: NodeName,
+        /// How long it has tried.
+        seconds: u64,
+    },
 }
 
 /// How long the group may take to let it in. A master that rebuilds its directory
@@ -25,7 +48,15 @@ pub(super) struct Operator {
 const ADMISSION: Duration = Duration::from_secs(10);
 
 impl Operator {
-    pub(super) async fn join(topology: &Topology, secret: Secret) -> Result<Operator, DrainError> {
+    /// Joins the group; what it asks for is answered within `call_timeout`, or not.
+    ///
+    /// # Errors
+    /// [`OperatorError`].
+    pub(crate) async fn join(
+        topology: &Topology,
+        secret: Secret,
+        call_timeout: Duration,
+    ) -> Result<Operator, OperatorError> {
         let tls = certificate(topology)?;
         let name = match tls {
             Some(_) => certified_name(),
@@ -38,13 +69,13 @@ impl Operator {
             uplink: Uplink::Remote(reachable(topology.master.listen)),
             secret: credentials.secret,
             encryption: credentials.encryption,
-            call_timeout: topology.limits.call_timeout,
+            call_timeout,
             build: daemon::build_version().to_owned(),
             ..NodeConfig::default()
         };
         let node = Node::join(config, Services::new());
         if timeout(ADMISSION, node.ready()).await.is_err() {
-            return Err(DrainError::NotLetIn {
+            return Err(OperatorError::NotLetIn {
                 name,
                 seconds: ADMISSION.as_secs(),
             });
@@ -52,51 +83,18 @@ impl Operator {
         Ok(Operator { node })
     }
 
-    /// Asks the target to drain.
-    pub(super) async fn ask(
-        &self,
-        target: &Target,
-        to: Option<&NodeName>,
-    ) -> Result<DrainResponse, DrainError> {
-        let request = DrainRequest {
-            to_scene: to.map(NodeName::to_string).unwrap_or_default(),
-        };
-        let asked = self.node.call_message(target.id, NODE_DRAIN, &request);
-        let name = || target.name.clone();
-        asked.await.map_err(|source| match source.kind {
-            ErrorKind::Handler => DrainError::Refused {
-                name: name(),
-                message: source.message,
-            },
-            ErrorKind::Unimplemented => DrainError::Refused {
-                name: name(),
-                message: "its program does not know how; send it a SIGTERM".to_owned(),
-            },
-            _ => DrainError::Unanswered {
-                name: name(),
-                source,
-            },
-        })
+    /// What asks others.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
     }
 
-    /// What the directory says that the target carries; `None`: it is gone.
-    pub(super) fn load_of(&self, target: &Target) -> Option<u64> {
-        let (before, record) = (self.node.id(), self.node.record(target.id));
-        match record {
-            Some(record) => Some(record.load),
-            // Whoever has lost the group knows of nobody.
-            None if before.is_none() || self.node.id() != before => Some(0),
-            None => None,
-        }
-    }
-
-    pub(super) async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         self.node.leave().await;
     }
 }
 
 /// What it shows, in a group that speaks TLS.
-fn certificate(topology: &Topology) -> Result<Option<Tls>, DrainError> {
+fn certificate(topology: &Topology) -> Result<Option<Tls>, OperatorError> {
     let name = certified_name();
     let Some(files) = topology.security.tls_files(&name) else {
         return Ok(None);
@@ -105,7 +103,7 @@ fn certificate(topology: &Topology) -> Result<Option<Tls>, DrainError> {
         tls.require(&topology.group, &name)?;
         Ok(tls)
     });
-    tls.map(Some).map_err(|error| DrainError::NoCertificate {
+    tls.map(Some).map_err(|error| OperatorError::NoCertificate {
         name,
         source: Box::new(error),
     })
