@@ -1,4 +1,5 @@
-// The demo under test: one that already runs, or one of our own.
+// What is under test: the demo, one that already runs or one of our own, or another
+// group with a page.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -18,8 +19,18 @@ export async function startDemo() {
   const running = process.env.REDRABBIT_DEMO_URL;
   if (running) return { url: running, stop: async () => {} };
 
+  return startSolo(["demo", "--port", "0"], "playground");
+}
+
+/**
+ * The program with these arguments, as soon as it has printed the address of what it
+ * calls `what`.
+ *
+ * @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>}
+ */
+export async function startSolo(args, what) {
   const program = process.env.REDRABBIT_SOLO ?? BUILT;
-  const child = spawn(program, ["demo", "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const log = [];
   const lines = createInterface({ input: child.stdout });
   createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
@@ -31,10 +42,9 @@ export async function startDemo() {
     child.once("error", (error) => fail(`did not start: ${error.message}`));
     child.once("exit", (code, signal) => fail(`ended before it printed its address (${code ?? signal})`));
     lines.on("line", (line) => {
-      const found = /playground: (http:\/\/\S+)/.exec(line);
-      if (!found) return;
+      if (!line.startsWith(`${what}: http://`)) return;
       clearTimeout(timer);
-      resolve(found[1]);
+      resolve(line.slice(what.length + 2));
     });
   }).catch((error) => {
     child.kill("SIGKILL");
@@ -53,5 +63,5 @@ export async function startDemo() {
     if (signal === "SIGKILL") throw new Error(`${program} did not stop in time\n${log.slice(-40).join("\n")}`);
     if (code !== 0) throw new Error(`${program} stopped with code ${code}\n${log.slice(-40).join("\n")}`);
   };
-  return { url, stop };
+  return { url, pid: child.pid, stop };
 }

@@ -62,7 +62,7 @@ async def main(master, name):
         order = json.loads(body)
         try:
             destination = order.get("id") or node.find(order["name"])
-            body = bytes(order.get("bytes", 0))
+            body = order.get("text", "").encode() or bytes(order.get("bytes", 0))
             timeout = order.get("timeout", 5.0)
             answer = await node.call(destination, order["method"], body, timeout)
             return b"answer: %d bytes" % len(answer)
@@ -71,6 +71,8 @@ async def main(master, name):
 
     methods = [echo, echoed, whoami, fail, sleep, huge, drive, outcome]
     methods = {method.__name__: method for method in methods}
+    # What scripts call as `ffext.call_service(name, 200)`.
+    methods["service.200"] = echo
     node = Node(master, name, methods, secret=environment_secret())
     async with node:
         await asyncio.Event().wait()

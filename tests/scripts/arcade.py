@@ -96,3 +96,13 @@ async def slow(session_id, msg):
 
     await asyncio.sleep(msg[0] / 1000)
     ffext.send_msg_session(session_id, 11, msg)
+
+
+@ffext.reg_service(200)
+def hello(name):
+    return {"hello": name}
+
+
+@ffext.reg_service(201)
+async def relay(order):
+    return await ffext.call_service(*order)

@@ -8,6 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
+use ffrpc::{Node, NodeConfig, Services, Uplink};
 use protocol::v1::{ListNodesRequest, NodeRecord, NodeState, registry_client::RegistryClient};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -128,6 +129,18 @@ impl Cluster {
         Some(list.ok()?.into_inner().snapshot?.nodes)
     }
 
+    /// A node of this process.
+    pub async fn node(&self, name: &str, services: Services) -> Node {
+        let config = NodeConfig {
+            name: name.parse().unwrap(),
+            uplink: Uplink::Remote((self.address, port(MASTER)).into()),
+            ..NodeConfig::default()
+        };
+        let node = Node::join(config, services);
+        within("the node joins", node.ready()).await;
+        node
+    }
+
     /// Where clients reach a gate by TCP.
     pub fn tcp(&self, gate: &str) -> SocketAddr {
         (self.address, port(gate)).into()
@@ -153,6 +166,23 @@ impl Cluster {
     /// The folder of the script, and of what it writes.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    /// The files in a folder of the group's state whose paths end so.
+    pub fn find(&self, end: &str) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder.path().join("state")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.ends_with(end) {
+                    found.push(path);
+                }
+            }
+        }
+        found
     }
 
     /// Runs `redrabbit` with these arguments and the group's file, to its end.
@@ -190,7 +220,7 @@ fn topology(address: Ipv4Addr, members: &Members<'_>, state: &std::path::Path) -
         format!("listen = \"{address}:{port}\"")
     });
     add("scene", members.scenes, &|_| {
-        "script = \"main.py\"".to_owned()
+        format!("script = \"main.py\"\nstate_dir = {state:?}")
     });
     add("gate", members.gates, &|port| {
         let websocket = port + 2000;

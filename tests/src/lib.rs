@@ -31,7 +31,7 @@ pub use group::{Group, Runs};
 pub use histogram::Histogram;
 pub use network::{Network, in_own_network, vanish};
 pub use player::Player;
-pub use process::{Process, open_files, resident_bytes};
+pub use process::{Process, binary, open_files, resident_bytes};
 pub use roles::{ROLES, Roles};
 pub use seed::Seed;
 pub use traffic::{Apart, Job, Load, Member, Phase, Report, Routes, Said, Stalls, Traffic};

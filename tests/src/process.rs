@@ -93,7 +93,7 @@ pub(crate) fn end_with_parent(command: &mut Command) -> &mut Command {
 }
 
 /// A program of this build: beside this one, or above it where this is a test.
-pub(crate) fn binary(program: &str) -> PathBuf {
+pub fn binary(program: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let beside = own.with_file_name(program);
     let above = own.parent().unwrap().with_file_name(program);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
 use serde_json::{Value, json};
-use tests::{ARCADE, Group, Player, Runs, Signal, eventually};
+use tests::{ARCADE, Cluster, Group, Members, Player, Runs, Signal, eventually};
 
 #[tokio::test]
 async fn new_code_is_live_and_nobody_is_disconnected() {
@@ -112,4 +112,68 @@ async fn frames_on_their_way_survive_many_reloads() {
         alice.asks(7, Value::Null).await,
         json!([(ROUNDS - 1).to_string(), ROUNDS + 1])
     );
+}
+
+/// What the command says, in words, however wide its columns are.
+async fn redrabbit(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
+    let output = cluster.redrabbit(arguments).await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    (output.status.code(), said.lines().map(words).collect())
+}
+
+#[tokio::test]
+async fn an_operator_reloads_one_scene_or_all_and_sees_what_each_runs() {
+    let cluster = Cluster::start(Members {
+        gates: 0,
+        scenes: 2,
+        slaves: 0,
+        script: "import ffext, rules\nVERSION = 1\n",
+        more: "",
+    })
+    .await;
+    let write = |file: &str, source: &str| {
+        std::fs::write(cluster.folder().join(file), source).unwrap();
+    };
+    // It has not loaded: a module is missing.
+    let (code, said) = redrabbit(&cluster, &["reload", "--all"]).await;
+    assert_eq!(code, Some(1), "{said:?}");
+    for (line, scene) in said[1..].iter().zip(["scene@0", "scene@1"]) {
+        let expected = format!("{scene} failed - - main.py, line 1: ModuleNotFoundError");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    write("rules.py", "price = 1\n");
+    let (code, said) = redrabbit(&cluster, &["reload", "--all"]).await;
+    assert_eq!(code, Some(0), "{said:?}");
+    let hash = said[1].split(' ').nth(3).unwrap().to_owned();
+    let expected = [
+        "SCENE RESULT VERSION HASH NOTE".to_owned(),
+        format!("scene@0 loaded 1 {hash} -"),
+        format!("scene@1 loaded 1 {hash} -"),
+    ];
+    assert_eq!(said, expected);
+
+    write("main.py", "import ffext, rules\nVERSION = 2\n");
+    write("rules.py", "def broken(:\n");
+    let (code, said) = redrabbit(&cluster, &["reload", "scene@0"]).await;
+    assert_eq!((code, said.len()), (Some(1), 2));
+    let expected = format!("scene@0 failed 1 {hash} rules.py, line 1: SyntaxError: invalid syntax");
+    assert_eq!(said[1], expected);
+    write("rules.py", "price = 2\n");
+    let (code, said) = redrabbit(&cluster, &["reload", "scene@0"]).await;
+    assert_eq!(code, Some(0), "{said:?}");
+    assert!(said[1].starts_with("scene@0 loaded 2 "), "{said:?}");
+    assert!(!said[1].contains(&hash), "{said:?}");
+    let (code, said) = redrabbit(&cluster, &["reload", "scene@1", "--module", "rules"]).await;
+    assert_eq!(code, Some(0), "{said:?}");
+
+    // The directory shows what each of them runs.
+    eventually("both versions are shown", async || {
+        let (_, said) = redrabbit(&cluster, &["nodes"]).await;
+        let of = |scene: &str| said.iter().find(|line| line.starts_with(scene)).cloned();
+        let (first, second) = (of("scene@0")?, of("scene@1")?);
+        let shown = first.contains(" v2 ") && second.contains(&format!(" v2 {hash}"));
+        (shown && !first.contains(&hash)).then_some(())
+    })
+    .await;
 }

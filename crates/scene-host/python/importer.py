@@ -12,6 +12,11 @@ class Importer(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         self._sources = sources
 
     def find_spec(self, name, path=None, target=None):
+        if name == "ffext.testing":
+            # Another ffext may be installed which has it, and which is not this one.
+            raise ModuleNotFoundError(
+                "ffext.testing is for tests of scripts, which run without a scene", name=name
+            )
         if name not in self._sources:
             return None
         spec = importlib.util.spec_from_loader(

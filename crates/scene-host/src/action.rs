@@ -1,10 +1,12 @@
 //! What the script asks of the network.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use protocol::{Login, NodeId, v1::CloseReason};
+use protocol::{Login, NodeId, NodeName, v1::CloseReason};
 pub use session::scene::{Finished, Left};
 
-use crate::delivery::LOGIN_BYTES;
+use crate::{Asked, delivery::LOGIN_BYTES};
 
 /// Something for the network to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,15 @@ pub enum Action {
         /// Why; the client is told.
         reason: CloseReason,
     },
+    /// Call a service of another node, or of this one.
+    Call(Call),
+    /// Say what the directory has of a node.
+    Find {
+        /// Which one.
+        wanted: Wanted,
+        /// What is to be answered.
+        asked: Asked,
+    },
     /// Tell a gate which frames have been handled.
     Finished(Finished),
     /// Tell a gate that a session is not here any more.
@@ -74,6 +85,30 @@ pub enum Action {
     /// The script's thread has heard that the group was lost: what comes behind
     /// this was done in the knowledge of it.
     GroupLost,
+}
+
+/// A call of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The node that offers it.
+    pub name: NodeName,
+    /// Which one of its services.
+    pub cmd: u16,
+    /// What it is told.
+    pub body: Bytes,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// What is to be answered.
+    pub asked: Asked,
+}
+
+/// A node that is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The one of this name.
+    Named(NodeName),
+    /// Of those whose names begin with this and an `@`, the one that carries least.
+    OfRole(String),
 }
 
 /// A message for clients.
@@ -110,7 +145,8 @@ impl Action {
             Action::Broadcast { parcel, .. } => Some(parcel.body.len()),
             Action::Membership { channel, .. } => Some(channel.len()),
             Action::Change { extra_data, .. } => Some(extra_data.len()),
-            Action::Close { .. } => Some(0),
+            Action::Call(call) => Some(call.body.len()),
+            Action::Close { .. } | Action::Find { .. } => Some(0),
             Action::Finished(_) | Action::Left(_) | Action::GroupLost => None,
         }
     }

@@ -21,6 +21,19 @@ impl Context {
         context.map(|context| Context(context.unbind()))
     }
 
+    /// Whether both hold the same: which costs little where one is a copy of the
+    /// other that has not been written to.
+    pub(crate) fn is_like(&self, py: Python<'_>, other: &Context) -> bool {
+        let (own, other) = (self.0.bind(py), other.0.bind(py));
+        // An object in it that cannot be compared is another.
+        own.eq(other).unwrap_or(false)
+    }
+
+    /// The object.
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.0.bind(py)
+    }
+
     /// Does `work` in this context. Work that is begun by such work is done in
     /// the context that it finds.
     pub(crate) fn run<R>(&self, py: Python<'_>, work: impl FnOnce() -> R) -> R {

@@ -16,7 +16,7 @@ use crate::{
     handlers::Callback,
     host::{Host, Phase},
     jobs::{Owed, Work},
-    turns::is_awaitable,
+    steps::Outcome,
 };
 
 /// How long the script's thread dispatches before timers and tasks have a turn.
@@ -27,8 +27,10 @@ impl Host {
     pub(crate) fn wake(self: &Rc<Self>, py: Python<'_>) {
         self.shared.activity.answer();
         self.shared.inbox.refill(&mut self.backlog.borrow_mut());
+        self.hold_back();
         self.begin_batch();
-        let until = Instant::now() + ROUND;
+        self.begin_round();
+        let until = self.clock.get() + ROUND;
         let mut events: u64 = 0;
         loop {
             // By turns, so that neither waits for all of the other.
@@ -37,17 +39,25 @@ impl Host {
             if event.is_none() && seat.is_none() {
                 break;
             }
+            let before = self.clock.get();
             if let Some(event) = event {
                 events += 1;
                 self.dispatch(py, event);
+                self.hold_back();
             }
             if let Some(seat) = seat {
                 self.run_jobs(py, seat);
             }
-            if Instant::now() >= until {
+            if self.clock.get() == before {
+                self.clock.set(Instant::now());
+            }
+            if self.clock.get() >= until {
                 break;
             }
         }
+        self.in_round.set(false);
+        self.events.set(self.events.get() + events);
+        self.do_chores(py);
         self.expire(py);
         self.flush();
         let is_done = self.backlog.borrow().is_empty() && self.due.borrow().is_empty();
@@ -63,16 +73,7 @@ impl Host {
                 login,
                 cmd,
                 body,
-            } => {
-                let seat = self.sessions.borrow_mut().frame(gate, login, cmd, body);
-                match seat {
-                    Some(seat) => self.run_jobs(py, seat),
-                    None => {
-                        counter!("redrabbit_stale_frames_total").increment(1);
-                        debug!(%gate, %login, "frame of a session that is not here");
-                    }
-                }
-            }
+            } => self.frame(py, (gate, login), cmd, body),
             Event::Verify(verify) => self.verify(py, *verify),
             Event::Enter(enter) => self.enter(py, *enter),
             Event::Offline {
@@ -100,9 +101,16 @@ impl Host {
                 }
                 self.due.borrow_mut().extend(seats);
             }
+            Event::Request(request) => self.serve(py, *request),
+            Event::Answer { ask, answer } => self.answered(py, ask, answer),
             Event::Reload { module, outcome } => {
-                // Whoever asked may have stopped waiting.
-                let _ = outcome.send(self.reload(py, module.as_deref()));
+                let loaded = self.reload(py, module.as_deref());
+                self.after_load(py, loaded, Some(outcome));
+            }
+            Event::Changed => {
+                if let Some(loaded) = self.load_changed(py) {
+                    self.after_load(py, loaded, None);
+                }
             }
             Event::Check {
                 source,
@@ -254,16 +262,16 @@ impl Host {
 
     /// Waits for what a function has returned, if that is to be awaited, and
     /// pays what is owed.
-    fn follow(
+    pub(crate) fn follow(
         self: &Rc<Self>,
         py: Python<'_>,
         result: PyResult<Bound<'_, PyAny>>,
         deadline: Instant,
         work: Work,
     ) {
-        match result {
-            Ok(value) if is_awaitable(&value) => self.wait_for(&value, deadline, work),
-            result => self.settle(py, work, result),
+        match self.follow_up(py, result, &work.label) {
+            Outcome::Done(result) => self.settle(py, work, result),
+            Outcome::Goes(task) | Outcome::Follows(task) => self.wait_for(&task, deadline, work),
         }
     }
 }

@@ -18,16 +18,29 @@ macro_rules! sources {
 }
 
 /// Name and source.
-const MODULES: [(&str, &str); 12] = sources![
+const MODULES: [(&str, &str); 25] = sources![
+    "asks",
     "classes",
+    "codes",
+    "database",
+    "errors",
+    "events",
+    "faults",
     "host",
+    "ids",
     "loading",
     "log",
     "merge",
+    "messages",
     "outcome",
     "references",
     "registry",
+    "services",
     "singletons",
+    "snapshots",
+    "sources",
+    "steps",
+    "tasks",
     "timers",
     "trial"
 ];

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::venv::BadVenv;
+
 /// Why a scene does not start. None of these is mended by trying again in the
 /// same process; a script that does not load is none of them.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum SceneError {
     /// Python does not start.
     #[error("python does not start: {0}")]
     Python(String),
+    /// The script's virtual environment cannot be used.
+    #[error(transparent)]
+    Venv(#[from] BadVenv),
     /// The system has no thread or wake-up to give.
     #[error("the system refuses what a scene needs")]
     System(#[from] io::Error),

@@ -1,13 +1,17 @@
 //! What the network, and whoever runs the scene, hands the script's thread.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use protocol::{Login, NodeId, NodeName, SessionId};
+use ffrpc::NodeRecord;
+use protocol::{CallError, Login, NodeId, NodeName, SessionId};
 pub use session::scene::Enter;
 use tokio::sync::oneshot;
 
-use crate::{ReloadOutcome, SyntaxProblem};
+use crate::{AskId, DatabaseAnswer, ReloadOutcome, SyntaxProblem};
 
 /// Something for the script's thread to deal with.
 #[derive(Debug)]
@@ -51,6 +55,15 @@ pub enum Event {
         /// Who waits.
         clear: oneshot::Sender<()>,
     },
+    /// A node calls a service of the script.
+    Request(Box<Request>),
+    /// Something that the script has asked for has been done, or not.
+    Answer {
+        /// What it has asked for.
+        ask: AskId,
+        /// How it went.
+        answer: Answer,
+    },
     /// Load the script, or a module of it, again.
     Reload {
         /// The module; none is the script itself.
@@ -58,6 +71,8 @@ pub enum Event {
         /// Who wants to know how it went.
         outcome: oneshot::Sender<ReloadOutcome>,
     },
+    /// Files of the script have changed: load them, if what is in them has.
+    Changed,
     /// Compile a source without running it.
     Check {
         /// The source.
@@ -77,6 +92,17 @@ pub enum Event {
     },
 }
 
+/// How something went that the script has asked for: a kind for each sort of asker.
+#[derive(Debug)]
+pub enum Answer {
+    /// A service was called; the answer's body.
+    Called(Result<Bytes, CallError>),
+    /// A node was looked up; `None` if there is none.
+    Found(Result<Option<Arc<NodeRecord>>, CallError>),
+    /// A database was asked.
+    Database(DatabaseAnswer),
+}
+
 /// A client that wants to come in.
 #[derive(Debug)]
 pub struct Verify {
@@ -92,6 +118,21 @@ pub struct Verify {
     pub deadline: Instant,
     /// Where the verdict goes.
     pub verdict: oneshot::Sender<Verdict>,
+}
+
+/// A call of a service of the script.
+#[derive(Debug)]
+pub struct Request {
+    /// Which one.
+    pub cmd: u16,
+    /// What it is told.
+    pub body: Bytes,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Who calls.
+    pub source: NodeId,
+    /// Where the answer goes. The caller has given up when it is closed.
+    pub answer: oneshot::Sender<Result<Bytes, CallError>>,
 }
 
 /// Whether a client may come in.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use pyo3::prelude::*;
 
-use crate::activity::Label;
+use crate::{activity::Label, body::Body};
 
 /// The functions that are in force. Replaced as a whole by each load.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers {
     calls: HashMap<u16, Arc<Handler>>,
+    services: HashMap<u16, Arc<Handler>>,
     callbacks: [Option<Arc<Handler>>; 4],
 }
 
@@ -18,8 +19,8 @@ pub(crate) struct Handlers {
 #[derive(Debug)]
 pub(crate) struct Handler {
     pub(crate) function: Py<PyAny>,
-    /// Takes the body as it is, and not decoded.
-    pub(crate) raw: bool,
+    /// What it takes of a frame.
+    pub(crate) body: Body,
     /// Lets the session's next frames begin while it waits.
     pub(crate) concurrent: bool,
     pub(crate) label: Label,
@@ -64,6 +65,18 @@ impl Handlers {
         self.calls.get(&cmd).cloned()
     }
 
+    /// Who answers the calls of a command.
+    pub(crate) fn service(&self, cmd: u16) -> Option<Arc<Handler>> {
+        self.services.get(&cmd).cloned()
+    }
+
+    /// The commands that are served, in rising order.
+    pub(crate) fn served(&self) -> Vec<u16> {
+        let mut served: Vec<u16> = self.services.keys().copied().collect();
+        served.sort_unstable();
+        served
+    }
+
     /// Who is told of something.
     pub(crate) fn callback(&self, callback: Callback) -> Option<Arc<Handler>> {
         self.callbacks[callback as usize].clone()
@@ -71,6 +84,10 @@ impl Handlers {
 
     pub(crate) fn set_call(&mut self, cmd: u16, handler: Handler) {
         self.calls.insert(cmd, Arc::new(handler));
+    }
+
+    pub(crate) fn set_service(&mut self, cmd: u16, handler: Handler) {
+        self.services.insert(cmd, Arc::new(handler));
     }
 
     pub(crate) fn set_callback(&mut self, callback: Callback, handler: Handler) {

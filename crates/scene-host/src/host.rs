@@ -22,17 +22,28 @@ use metrics::counter;
 use protocol::{NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
 use session::scene::{SeatId, Sessions};
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 use topology::Limits;
 use tracing::warn;
 
 use crate::{
     Action, Event, Inbox, Outbox, Peers, ScriptStatus,
-    activity::Activity,
+    activity::{Activity, Label, Outer},
+    ask::Asks,
     context::Context,
+    database::ScriptDatabases,
     handlers::Handlers,
+    ids::Ids,
     jobs::{Pending, Ticket},
     json::KeyCache,
+    report::Repeats,
+    snapshot::Restoring,
+    state::StateFolder,
+    steps::Steps,
+    watch::OwnFiles,
 };
 
 thread_local! {
@@ -48,6 +59,11 @@ pub(crate) struct Shared {
     pub(crate) sessions: Arc<AtomicU64>,
     pub(crate) status: watch::Sender<ScriptStatus>,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) databases: Arc<ScriptDatabases>,
+    /// What the script is made of.
+    pub(crate) own_files: watch::Sender<OwnFiles>,
+    /// Where the network, and whatever else is not the script, runs.
+    pub(crate) runtime: Handle,
 }
 
 /// The state of the script's thread.
@@ -56,6 +72,8 @@ pub(crate) struct Host {
     pub(crate) name: NodeName,
     pub(crate) shared: Shared,
     pub(crate) limits: Limits,
+    /// What outlives the scene.
+    pub(crate) state: StateFolder,
     pub(crate) sessions: RefCell<Sessions<Py<PyString>>>,
     pub(crate) handlers: RefCell<Handlers>,
     pub(crate) keys: RefCell<KeyCache>,
@@ -68,9 +86,18 @@ pub(crate) struct Host {
     pub(crate) pending: RefCell<HashMap<Ticket, Pending>>,
     pub(crate) deadlines: RefCell<BTreeSet<(Instant, Ticket)>>,
     pub(crate) next_ticket: Cell<u64>,
+    /// What the script has asked of others.
+    pub(crate) asks: RefCell<Asks>,
+    /// What the script is doing for others: each call that is under way has one.
+    pub(crate) serving: Rc<()>,
+    pub(crate) ids: RefCell<Ids>,
     pub(crate) phase: Cell<Phase>,
     /// How long the end may take.
     pub(crate) grace: Cell<Duration>,
+    /// When the end has begun.
+    pub(crate) stopped_at: Cell<Option<Instant>>,
+    /// How the script gets back what an earlier process has left.
+    pub(crate) restoring: Restoring,
     /// Who takes the sessions at the end; none holds them for the scene's return.
     pub(crate) heir: RefCell<Option<NodeName>>,
     /// Who waits until no session of a gate is here.
@@ -81,6 +108,18 @@ pub(crate) struct Host {
     flush_is_due: Cell<bool>,
     /// Whether it has been said that messages are dropped.
     outbox_is_full: Cell<bool>,
+    /// What runs that no event has called, and what it runs within.
+    pub(crate) entered: RefCell<Vec<(Label, Outer)>>,
+    /// Errors of late.
+    pub(crate) repeats: RefCell<Repeats>,
+    /// When what is done once a second was done last.
+    pub(crate) chores_at: Cell<Instant>,
+    /// How much has happened since then.
+    pub(crate) events: Cell<u64>,
+    /// When it was last looked at.
+    pub(crate) clock: Cell<Instant>,
+    /// Whether a batch is being worked off.
+    pub(crate) in_round: Cell<bool>,
 }
 
 /// How far the host's life has come.
@@ -106,6 +145,14 @@ pub(crate) struct Callables {
     pub(crate) format_exception: Py<PyAny>,
     /// The event loop's `create_task`.
     pub(crate) create_task: Py<PyAny>,
+    /// `ffext.tasks.chores`.
+    pub(crate) chores: Py<PyAny>,
+    /// What begins coroutines.
+    pub(crate) steps: Steps,
+    /// `ffext.errors.CallError`.
+    pub(crate) call_error: Py<PyAny>,
+    /// `ffext.asks.Answer`.
+    pub(crate) future: Py<PyAny>,
     /// The event loop's `call_soon`.
     pub(crate) call_soon: Py<PyAny>,
     /// Calls [`Host::flush`].
@@ -119,11 +166,18 @@ impl Host {
     /// works on the first while the script makes the next.
     const HAND_OVER: usize = 128;
 
-    pub(crate) fn new(name: NodeName, shared: Shared, limits: Limits, python: Callables) -> Self {
+    pub(crate) fn new(
+        name: NodeName,
+        shared: Shared,
+        limits: Limits,
+        state: StateFolder,
+        python: Callables,
+    ) -> Self {
         Host {
             name,
             shared,
             limits,
+            state,
             sessions: RefCell::default(),
             handlers: RefCell::default(),
             keys: RefCell::default(),
@@ -132,14 +186,25 @@ impl Host {
             pending: RefCell::default(),
             deadlines: RefCell::default(),
             next_ticket: Cell::new(0),
+            asks: RefCell::default(),
+            serving: Rc::default(),
+            ids: RefCell::default(),
             phase: Cell::new(Phase::Running),
             grace: Cell::default(),
+            stopped_at: Cell::default(),
+            restoring: Restoring::default(),
             heir: RefCell::default(),
             fences: RefCell::default(),
             python,
             gathered: RefCell::default(),
             flush_is_due: Cell::new(false),
             outbox_is_full: Cell::new(false),
+            entered: RefCell::default(),
+            repeats: RefCell::default(),
+            chores_at: Cell::new(Instant::now()),
+            events: Cell::new(0),
+            clock: Cell::new(Instant::now()),
+            in_round: Cell::new(false),
         }
     }
 

@@ -36,8 +36,9 @@ impl Claim {
 ///
 /// It is isolated from the environment: no variable, no user folder and no other
 /// Python on the path changes what it is. It installs no signal handlers and
-/// writes no bytecode beside scripts.
-pub(crate) fn initialize(_claim: Claim) -> Result<(), SceneError> {
+/// writes no bytecode beside scripts. Without `with_site` the packages of the
+/// system are not looked for, and nobody's are yet.
+pub(crate) fn initialize(_claim: Claim, with_site: bool) -> Result<(), SceneError> {
     pyo3::append_to_inittab!(_ffext);
     let executable = CString::new(EXECUTABLE)
         .map_err(|_| SceneError::Python("its path holds a zero byte".to_owned()))?;
@@ -56,6 +57,7 @@ pub(crate) fn initialize(_claim: Claim) -> Result<(), SceneError> {
         ffi::PyConfig_InitIsolatedConfig(config.as_mut_ptr());
         let mut config = config.assume_init();
         config.write_bytecode = 0;
+        config.site_import = with_site.into();
         let status = start(&mut config, &executable);
         ffi::PyConfig_Clear(&raw mut config);
         check(status)
@@ -122,7 +124,7 @@ pub(crate) mod tests {
     pub(crate) fn with_python<R>(run: impl for<'py> FnOnce(Python<'py>) -> R) -> R {
         static STARTED: Once = Once::new();
         STARTED.call_once(|| {
-            initialize(Claim::take().unwrap()).unwrap();
+            initialize(Claim::take().unwrap(), true).unwrap();
             // SAFETY: this thread holds the lock, and gives it to the others.
             unsafe { ffi::PyEval_SaveThread() };
         });

@@ -1,14 +1,15 @@
 //! Coroutines of the script that the host waits for.
 //!
-//! A function that returns something to be awaited becomes a task of the event
-//! loop. It has a ticket until it ends, or until its time is over: then it is
-//! cancelled, and what waits behind it goes on whether it obeys or not.
+//! A function that returns something to be awaited, and that has not ended with its
+//! first step, goes on as a task of the event loop. It has a ticket until it ends,
+//! or until its time is over: then it is cancelled, and what waits behind it goes
+//! on whether it obeys or not.
 
 use std::{rc::Rc, time::Instant};
 
 use metrics::counter;
 use protocol::{Login, NodeId, SessionId};
-use pyo3::{prelude::*, types::PyCFunction};
+use pyo3::{intern, prelude::*};
 use session::scene::SeatId;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
@@ -19,12 +20,18 @@ use crate::{
     handlers::Callback,
     host::{Host, current},
     leaves::read_extra,
+    services::Reply,
+    snapshot::Loaded,
     verdict::verdict as make_verdict,
 };
 
 /// A coroutine that the host waits for; never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(u64);
+
+/// What a task calls when it has ended.
+#[pyclass(module = "ffext", frozen)]
+struct Ended(Ticket);
 
 /// A coroutine that the host waits for.
 pub(crate) struct Pending {
@@ -58,6 +65,18 @@ pub(crate) enum Owed {
         login: Login,
         holding: u32,
     },
+    /// Another node waits for its answer.
+    Reply(Reply),
+    /// Whatever has arrived waits until the script has its state again.
+    Restored(Box<Loaded>),
+}
+
+#[pymethods]
+impl Ended {
+    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        current()?.task_ended(self.0, task);
+        Ok(())
+    }
 }
 
 impl Owed {
@@ -67,65 +86,47 @@ impl Owed {
             Owed::Verdict(_) => "verify",
             Owed::Turn { callback, .. } => callback.as_str(),
             Owed::Frame { .. } => "call",
+            Owed::Reply(_) => "service",
+            Owed::Restored(_) => "restore",
         }
     }
 
     /// Whose it is.
     pub(crate) fn session(&self) -> &str {
         match self {
-            Owed::Verdict(_) => "",
+            Owed::Verdict(_) | Owed::Reply(_) | Owed::Restored(_) => "",
             Owed::Turn { session, .. } | Owed::Frame { session, .. } => session.as_str(),
         }
     }
 }
 
 impl Host {
-    /// Makes a task of `awaitable`. What is owed is paid when it ends.
+    /// Waits for a task. What is owed is paid when it ends.
     pub(crate) fn wait_for(
         self: &Rc<Self>,
-        awaitable: &Bound<'_, PyAny>,
+        task: &Bound<'_, PyAny>,
         deadline: Instant,
         work: Work,
     ) {
-        let py = awaitable.py();
+        let py = task.py();
         let ticket = Ticket(self.next_ticket.get());
         self.next_ticket.set(ticket.0 + 1);
-        match self.spawn(awaitable, ticket) {
-            Ok(task) => {
-                let task = task.unbind();
-                self.deadlines.borrow_mut().insert((deadline, ticket));
-                self.pending.borrow_mut().insert(
-                    ticket,
-                    Pending {
-                        task,
-                        deadline,
-                        work,
-                    },
-                );
-            }
-            Err(error) => self.settle(py, work, Err(error)),
+        let told = Py::new(py, Ended(ticket))
+            .and_then(|ended| task.call_method1(intern!(py, "add_done_callback"), (ended,)));
+        if let Err(error) = told {
+            self.settle(py, work, Err(error));
+            return;
         }
-    }
-
-    fn spawn<'py>(
-        &self,
-        awaitable: &Bound<'py, PyAny>,
-        ticket: Ticket,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = awaitable.py();
-        let task = if is_coroutine(awaitable) {
-            self.python.create_task.bind(py).call1((awaitable,))?
-        } else {
-            py.import("asyncio")?
-                .call_method1("ensure_future", (awaitable,))?
-        };
-        let ended = PyCFunction::new_closure(py, None, None, move |arguments, _| {
-            let task = arguments.get_item(0)?;
-            current()?.task_ended(ticket, &task);
-            PyResult::Ok(())
-        })?;
-        task.call_method1("add_done_callback", (ended,))?;
-        Ok(task)
+        self.deadlines.borrow_mut().insert((deadline, ticket));
+        let task = task.clone().unbind();
+        self.pending.borrow_mut().insert(
+            ticket,
+            Pending {
+                task,
+                deadline,
+                work,
+            },
+        );
     }
 
     /// A task has ended, in time or not.
@@ -187,6 +188,9 @@ impl Host {
         match result {
             Ok(value) => self.pay(py, work, Some(&value)),
             Err(error) => {
+                if let Owed::Reply(reply) = work.owed {
+                    return self.refuse(py, &work.label, reply, &error);
+                }
                 self.report(
                     py,
                     work.owed.kind(),
@@ -207,6 +211,8 @@ impl Host {
                 // The gate may have stopped waiting.
                 let _ = verdict.send(made);
             }
+            Owed::Reply(reply) => self.reply(py, &work.label, reply, value),
+            Owed::Restored(loaded) => self.restored(*loaded, value.is_some()),
             Owed::Turn { seat, callback, .. } => {
                 let extra_data = value
                     .filter(|_| callback == Callback::Leave)

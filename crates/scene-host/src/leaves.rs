@@ -7,7 +7,7 @@ use pyo3::{
 };
 use tracing::error;
 
-use crate::{activity::Label, delivery::MAX_EXTRA_BYTES};
+use crate::{activity::Label, delivery::MAX_EXTRA_BYTES, report::is_news};
 
 /// What a leave callback has returned to go along instead of what was asked for;
 /// None where it has returned nothing, or nonsense, which is reported.
@@ -18,12 +18,14 @@ pub(crate) fn read_extra(label: &Label, value: &Bound<'_, PyAny>) -> Option<Byte
     match extra_data(value) {
         Ok(extra_data) => Some(extra_data),
         Err(reason) => {
-            error!(
-                target: "script",
-                handler = %label,
-                reason,
-                "leave returned nonsense; what was asked for goes along"
-            );
+            if is_news("leave", label, &reason) {
+                error!(
+                    target: "script",
+                    handler = %label,
+                    reason,
+                    "leave returned nonsense; what was asked for goes along"
+                );
+            }
             None
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     rc::Rc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -25,37 +25,60 @@ const LEAVES_SHARE: f64 = 0.45;
 const HANDLERS_SHARE: f64 = 0.65;
 
 impl Host {
-    /// Loads the script, or a module of it, anew.
+    /// Loads the script with all that has changed, or one module of it, anew.
     pub(crate) fn reload(&self, py: Python<'_>, module: Option<&str>) -> ReloadOutcome {
+        let loaded = self.load(py, module, |loading| {
+            loading.call_method1("reload", (module,))
+        });
+        loaded.unwrap_or_else(|| self.not_loaded(module, "nothing was loaded"))
+    }
+
+    /// Loads the script if something of it has changed.
+    pub(crate) fn load_changed(&self, py: Python<'_>) -> Option<ReloadOutcome> {
+        self.load(py, None, |loading| loading.call_method0("reload_changed"))
+    }
+
+    /// `None` if there was nothing to load.
+    fn load(
+        &self,
+        py: Python<'_>,
+        module: Option<&str>,
+        load: impl for<'py> FnOnce(&Bound<'py, PyModule>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> Option<ReloadOutcome> {
         let label = self.shared.activity.label("loading of the script");
         self.shared.activity.enter(&label);
         let loading = self.python.loading.bind(py);
-        let context = &self.python.context;
-        let result = context
-            .run(py, || loading.call_method1("reload", (module,)))
-            .and_then(|result| {
-                Ok(ReloadOutcome {
-                    ok: result.is_truthy()?,
-                    module: result.getattr("module")?.extract()?,
-                    version: result.getattr("version")?.extract()?,
-                    hash: result.getattr("hash")?.extract()?,
-                    kept: result.getattr("kept")?.extract()?,
-                    text: result.str()?.to_string(),
-                })
-            });
+        let result = self.python.context.run(py, || load(loading));
         self.shared.activity.leave();
-        result.unwrap_or_else(|error| {
-            self.report(py, "loop", "reload", "", &error);
-            let status = self.shared.status.borrow().clone();
-            ReloadOutcome {
-                ok: false,
-                module: module.unwrap_or_default().to_owned(),
-                version: status.version,
-                hash: status.hash,
-                kept: Vec::new(),
-                text: format!("error: {error}"),
+        let outcome = result.and_then(|result| {
+            if result.is_none() {
+                return Ok(None);
             }
+            Ok(Some(ReloadOutcome {
+                ok: result.is_truthy()?,
+                module: result.getattr("module")?.extract()?,
+                version: result.getattr("version")?.extract()?,
+                hash: result.getattr("hash")?.extract()?,
+                kept: result.getattr("kept")?.extract()?,
+                text: result.str()?.to_string(),
+            }))
+        });
+        outcome.unwrap_or_else(|error| {
+            self.report(py, "loop", "reload", "", &error);
+            Some(self.not_loaded(module, &error.to_string()))
         })
+    }
+
+    fn not_loaded(&self, module: Option<&str>, reason: &str) -> ReloadOutcome {
+        let status = self.shared.status.borrow().clone();
+        ReloadOutcome {
+            ok: false,
+            module: module.unwrap_or_default().to_owned(),
+            version: status.version,
+            hash: status.hash,
+            kept: Vec::new(),
+            text: format!("error: {reason}"),
+        }
     }
 
     /// A load has succeeded.
@@ -141,6 +164,7 @@ impl Host {
         }
         self.phase.set(Phase::Stopping);
         self.grace.set(grace);
+        self.stopped_at.set(Some(Instant::now()));
         self.shared.inbox.refuse_clients();
         self.heir.replace(to_scene);
         let all = self.sessions.borrow_mut().ask_all();
@@ -156,6 +180,9 @@ impl Host {
             .call_later(py, grace.mul_f64(LEAVES_SHARE), Self::give_up_leaves)
             .and_then(|()| {
                 self.call_later(py, grace.mul_f64(HANDLERS_SHARE), |host, py| {
+                    if host.phase.get() == Phase::Ended {
+                        return;
+                    }
                     warn!("handlers are still under way at the end of the grace period");
                     host.stop_loop(py);
                 })
@@ -229,6 +256,7 @@ impl Host {
     pub(crate) fn stop_when_idle(&self, py: Python<'_>) {
         if matches!(self.phase.get(), Phase::Stopping | Phase::Ending)
             && self.sessions.borrow().is_idle()
+            && !self.is_serving()
             && self.backlog.borrow().is_empty()
         {
             self.stop_loop(py);

@@ -48,6 +48,9 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         name,
         script: place.script.clone(),
         python_path: place.python_path.clone(),
+        venv: place.venv.clone(),
+        watch: place.watch,
+        state_dir: Some(place.state_dir.clone()),
         gates,
         limits: topology.limits.clone(),
     };

@@ -1,6 +1,7 @@
 //! The scene's side of the network: messages of gates become events. Nothing is
 //! decided here.
 
+mod calls;
 mod perform;
 mod read;
 
@@ -26,13 +27,14 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+use self::calls::answer_service;
 pub(crate) use self::perform::perform_actions;
 use self::read::{
     Read, Reader, read_ended, read_enter, read_frame, read_leave, read_offline, read_report,
     read_stay,
 };
 use crate::{
-    Closed, Event, Inbox, ScriptStatus, Verdict, Verify,
+    Closed, Event, Inbox, ScriptHandle, ScriptStatus, Verdict, Verify,
     drain::Drains,
     fence::Fences,
     owner::{Claimed, Desk},
@@ -57,6 +59,7 @@ pub(crate) struct Takers {
     pub(crate) desk: Arc<Desk>,
     pub(crate) fences: Fences,
     pub(crate) drains: Arc<Drains>,
+    pub(crate) script: ScriptHandle,
 }
 
 /// What the scene answers to.
@@ -76,6 +79,14 @@ pub(crate) fn services(takers: &Takers) -> Services {
                 let answer = drains.request(&request.to_scene);
                 async move { answer }
             }
+        })
+        .serve_message(method::NODE_RELOAD, {
+            let script = takers.script.clone();
+            move |_, request: v1::ReloadRequest| answer_reload(script.clone(), request.module)
+        })
+        .serve_prefix(method::SERVICE, {
+            let inbox = takers.inbox.clone();
+            move |method, request| answer_service(inbox.clone(), method, request)
         })
         .message(method::SESSION_ENTER, {
             let (inbox, peers) = (takers.inbox.clone(), takers.peers.clone());
@@ -180,7 +191,7 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
     takers.inbox.push(event).map_err(|closed| {
         let kind = match closed {
             Closed::Stopping => ErrorKind::Unavailable,
-            Closed::Full => ErrorKind::Overloaded,
+            Closed::Full | Closed::Overloaded => ErrorKind::Overloaded,
         };
         CallError::new(kind, closed.to_string())
     })?;
@@ -222,6 +233,23 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
         outcome: Some(outcome),
     };
     Ok(response.encode_to_vec().into())
+}
+
+/// Loads the script again for an operator. A load that fails is an answer, too.
+async fn answer_reload(
+    script: ScriptHandle,
+    module: String,
+) -> Result<v1::ReloadResponse, CallError> {
+    let module = Some(module).filter(|module| !module.is_empty());
+    let outcome = script.reload(module.as_deref()).await;
+    Ok(v1::ReloadResponse {
+        ok: outcome.ok,
+        module: outcome.module,
+        version: outcome.version,
+        hash: outcome.hash,
+        kept: outcome.kept,
+        text: outcome.text,
+    })
 }
 
 async fn answer_fence(takers: Takers, request: Request) -> Result<Bytes, CallError> {
@@ -293,6 +321,7 @@ pub(crate) async fn report_status(
             v1::Script {
                 version: status.version,
                 hash: status.hash.clone(),
+                services: status.services.iter().copied().map(u32::from).collect(),
             }
         };
         node.set_script(script);

@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use ffrpc::NodeEvent;
+use ffrpc::{NodeEvent, NodeRecord};
 use protocol::{NodeId, NodeName, v1::Role};
 
 /// The nodes that have been heard of and are not gone.
@@ -30,7 +30,13 @@ pub struct Peers {
 struct Peer {
     role: Role,
     /// None of a gate of which only its enters are known.
-    name: Option<NodeName>,
+    record: Option<Arc<NodeRecord>>,
+}
+
+impl Peer {
+    fn name(&self) -> Option<&NodeName> {
+        self.record.as_ref().map(|record| &record.name)
+    }
 }
 
 impl Peers {
@@ -38,7 +44,7 @@ impl Peers {
     pub(crate) fn heard_of(&self, gate: NodeId) {
         self.lock().entry(gate).or_insert(Peer {
             role: Role::Gate,
-            name: None,
+            record: None,
         });
     }
 
@@ -48,7 +54,7 @@ impl Peers {
             NodeEvent::Upserted(node) => {
                 let peer = Peer {
                     role: node.role,
-                    name: Some(node.name.clone()),
+                    record: Some(node.clone()),
                 };
                 self.lock().insert(node.id, peer);
             }
@@ -67,14 +73,14 @@ impl Peers {
     /// before the directory says what it is.
     pub(crate) fn may_be(&self, node: NodeId, role: Role) -> bool {
         let nodes = self.lock();
-        let known = nodes.get(&node).filter(|peer| peer.name.is_some());
+        let known = nodes.get(&node).filter(|peer| peer.record.is_some());
         known.is_none_or(|peer| peer.role == role)
     }
 
     /// What a node is called, in logs.
     pub(crate) fn describe(&self, node: NodeId) -> String {
         let nodes = self.lock();
-        match nodes.get(&node).and_then(|peer| peer.name.as_ref()) {
+        match nodes.get(&node).and_then(Peer::name) {
             Some(name) => format!("{name} ({node})"),
             None => node.to_string(),
         }
@@ -105,6 +111,26 @@ impl Peers {
         self.named(Role::Scene, name)
     }
 
+    /// What the directory says of the node of this name, in whichever state it is;
+    /// of the latest, where one has taken another's name.
+    pub(crate) fn record(&self, name: &NodeName) -> Option<Arc<NodeRecord>> {
+        let nodes = self.lock();
+        let mut newest_first = nodes.values().rev();
+        let found = newest_first.find(|peer| peer.name() == Some(name))?;
+        found.record.clone()
+    }
+
+    /// Of the ready nodes whose names begin with `role`, the one that carried least
+    /// when the directory last told of it.
+    pub(crate) fn least_loaded(&self, role: &str) -> Option<Arc<NodeRecord>> {
+        let nodes = self.lock();
+        let records = nodes.values().filter_map(|peer| peer.record.as_ref());
+        let fitting = records.filter(|record| record.is_ready() && record.name.role() == role);
+        fitting
+            .min_by_key(|record| (record.load, record.id))
+            .cloned()
+    }
+
     /// Whether a node is there.
     pub(crate) fn has(&self, node: NodeId) -> bool {
         self.lock().contains_key(&node)
@@ -119,8 +145,7 @@ impl Peers {
     fn named(&self, role: Role, name: &NodeName) -> Option<NodeId> {
         let nodes = self.lock();
         let mut newest_first = nodes.iter().rev();
-        let found = newest_first
-            .find(|(_, peer)| peer.role == role && peer.name.as_ref().is_some_and(|n| n == name));
+        let found = newest_first.find(|(_, peer)| peer.role == role && peer.name() == Some(name));
         found.map(|(id, _)| *id)
     }
 
@@ -173,6 +198,24 @@ mod tests {
         assert_eq!(peers.gates(), [two, three]);
         peers.follow(&NodeEvent::Lost);
         assert!(peers.gates().is_empty());
+    }
+
+    #[test]
+    fn of_a_role_the_ready_node_that_carries_least_is_found() {
+        let peers = Peers::default();
+        for (serial, name, state) in [
+            (1, "db@0", NodeState::Draining),
+            (2, "db@1", NodeState::Ready),
+            (3, "db@2", NodeState::Ready),
+            (4, "dbs@0", NodeState::Ready),
+        ] {
+            peers.follow(&upserted(serial, name, Role::Service, state));
+        }
+        let found = |role| peers.least_loaded(role).map(|node| node.name.to_string());
+        assert_eq!(found("db").as_deref(), Some("db@1"));
+        assert_eq!(found("d"), None);
+        let draining = peers.record(&"db@0".parse().unwrap()).unwrap();
+        assert_eq!(draining.state, NodeState::Draining);
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub struct SceneConfig {
     pub script: PathBuf,
     /// More folders to import from.
     pub python_path: Vec<PathBuf>,
+    /// The virtual environment whose packages it imports.
+    pub venv: Option<PathBuf>,
+    /// Whether it loads what is changed by itself.
+    pub watch: bool,
+    /// The folder in which it has one of its name, for what outlives it; without
+    /// one nothing does.
+    pub state_dir: Option<PathBuf>,
     /// The gates that have their clients verified by this scene.
     pub gates: Vec<NodeName>,
     /// Bounds of queues and times.
@@ -75,6 +82,9 @@ impl Scene {
             name: config.name.clone(),
             script: config.script,
             python_path: config.python_path,
+            venv: config.venv,
+            watch: config.watch,
+            state_dir: config.state_dir,
             limits: config.limits,
         })
         .await?;
@@ -93,6 +103,7 @@ impl Scene {
             )),
             inbox,
             peers: peers.clone(),
+            script: host.handle(),
         };
         let node = Node::join(node_config, node::services(&takers));
         let fences = takers.fences.clone();
@@ -106,6 +117,7 @@ impl Scene {
         let actions = tokio::spawn(node::perform_actions(
             node.clone(),
             peers,
+            Arc::clone(host.inbox()),
             Arc::clone(host.outbox()),
         ));
         let reports = tokio::spawn(node::report_status(

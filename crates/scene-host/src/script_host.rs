@@ -1,7 +1,7 @@
 //! A script on a thread of its own, and the two queues to it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,6 +12,7 @@ use std::{
 
 use protocol::NodeName;
 use tokio::{
+    runtime::Handle,
     sync::{oneshot, watch},
     task::JoinHandle,
     time::timeout,
@@ -22,9 +23,12 @@ use tracing::{error, warn};
 use crate::{
     Event, Inbox, Outbox, Peers, SceneError, ScriptHandle, ScriptStatus,
     activity::Activity,
+    database::ScriptDatabases,
     host::Shared,
     interpreter::Claim,
     thread::{ScriptThread, Started},
+    venv::Venv,
+    watch::Watch,
     watchdog::{Target, Watchdog, stack_pipe},
 };
 
@@ -38,6 +42,14 @@ pub struct HostConfig {
     pub script: PathBuf,
     /// More folders to import from.
     pub python_path: Vec<PathBuf>,
+    /// The virtual environment whose packages it imports.
+    pub venv: Option<PathBuf>,
+    /// Whether the script, and its modules, are loaded again by themselves when
+    /// their files are changed.
+    pub watch: bool,
+    /// The folder in which the scene has one of its name, for what outlives it;
+    /// without one nothing does.
+    pub state_dir: Option<PathBuf>,
     /// Bounds of queues and times.
     pub limits: Limits,
 }
@@ -49,6 +61,7 @@ pub struct ScriptHost {
     shared: Shared,
     ended: oneshot::Receiver<()>,
     watchdog: JoinHandle<()>,
+    watch: Option<JoinHandle<()>>,
     file_name: Arc<str>,
 }
 
@@ -64,8 +77,11 @@ impl ScriptHost {
     /// # Errors
     /// [`SceneError`]; a second host in one process is one.
     pub async fn start(config: HostConfig) -> Result<Self, SceneError> {
+        let venv = config.venv.as_deref().map(Venv::open).transpose()?;
         let claim = Claim::take()?;
         let (stacks, stack_writer) = stack_pipe()?;
+        let folder = std::path::absolute(&config.script)?;
+        let folder = folder.parent().map(Path::to_owned).unwrap_or_default();
         let shared = Shared {
             inbox: Arc::new(Inbox::new()?),
             outbox: Arc::new(Outbox::new(config.limits.link_outbox_bytes)),
@@ -73,6 +89,9 @@ impl ScriptHost {
             sessions: Arc::new(AtomicU64::new(0)),
             status: watch::Sender::new(ScriptStatus::default()),
             peers: Arc::default(),
+            databases: Arc::new(ScriptDatabases::new(folder)),
+            own_files: watch::Sender::default(),
+            runtime: Handle::current(),
         };
         let target = Arc::new(Target::default());
         let watchdog = Watchdog {
@@ -82,6 +101,7 @@ impl ScriptHost {
             limit: config.limits.handler_warn,
             stacks,
         };
+        let watches = config.watch;
         let file_name = config.script.file_name().unwrap_or_default();
         let file_name = file_name.to_string_lossy().into();
         let (started_tx, started_rx) = oneshot::channel();
@@ -89,6 +109,7 @@ impl ScriptHost {
         let script = ScriptThread {
             shared: shared.clone(),
             config,
+            venv,
             target,
             stack_writer,
         };
@@ -105,10 +126,19 @@ impl ScriptHost {
         let watchdog = tokio::spawn(watchdog.run());
         // A thread that ends instead says so when the host is stopped.
         let _ = loaded.await;
+        let watch = watches.then(|| {
+            let watch = Watch {
+                inbox: shared.inbox.clone(),
+                files: shared.own_files.subscribe(),
+                status: shared.status.subscribe(),
+            };
+            tokio::spawn(watch.run())
+        });
         Ok(ScriptHost {
             shared,
             ended: ended_rx,
             watchdog,
+            watch,
             file_name,
         })
     }
@@ -187,5 +217,8 @@ impl ScriptHost {
 impl Drop for ScriptHost {
     fn drop(&mut self) {
         self.watchdog.abort();
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
     }
 }

@@ -10,6 +10,8 @@ pub struct ScriptStatus {
     pub version: u32,
     /// The first 12 hexadecimal digits of the SHA-256 of the script's source.
     pub hash: String,
+    /// The commands that it serves to other nodes, in rising order.
+    pub services: Vec<u16>,
     /// When that was loaded; `None` while no script has loaded.
     pub loaded_at: Option<SystemTime>,
     /// Why the last load failed, if it did. What was loaded before runs on.

@@ -9,9 +9,13 @@ use tracing::{debug, error, warn};
 use crate::{
     Event, HostConfig, ReloadOutcome, SceneError,
     context::Context,
+    database::forget_shapes,
     embedded,
     host::{Callables, Host, Phase, Shared, current},
     interpreter::{self, Claim},
+    state::StateFolder,
+    steps::Steps,
+    venv::Venv,
     watchdog::{StackWriter, Target, signal_number},
 };
 
@@ -19,6 +23,7 @@ use crate::{
 pub(crate) struct ScriptThread {
     pub(crate) shared: Shared,
     pub(crate) config: HostConfig,
+    pub(crate) venv: Option<Venv>,
     pub(crate) target: Arc<Target>,
     pub(crate) stack_writer: StackWriter,
 }
@@ -33,10 +38,13 @@ pub(crate) struct Started {
 /// have once its handlers are done.
 const TASKS_SHARE: f64 = 0.3;
 
+/// Of that time, by when they have to be gone in any case.
+const ALL_BUT_A_BREATH: f64 = 0.95;
+
 impl ScriptThread {
     /// The thread's work.
     pub(crate) fn run(self, claim: Claim, started: oneshot::Sender<Result<Started, SceneError>>) {
-        if let Err(error) = interpreter::initialize(claim) {
+        if let Err(error) = interpreter::initialize(claim, self.venv.is_none()) {
             let _ = started.send(Err(error));
             return;
         }
@@ -52,6 +60,7 @@ impl ScriptThread {
                 }
             };
             Host::uninstall();
+            self.close_databases(py);
             is_clean
         });
         // What the script has sent last is not held up by the interpreter's end.
@@ -72,7 +81,19 @@ impl ScriptThread {
         self.shared.outbox.close();
     }
 
+    /// The script has ended, and asks them nothing any more.
+    fn close_databases(&self, py: Python<'_>) {
+        forget_shapes();
+        let Shared {
+            databases, runtime, ..
+        } = &self.shared;
+        py.detach(|| databases.clone().close(runtime));
+    }
+
     fn set_up(&self, py: Python<'_>) -> PyResult<Rc<Host>> {
+        if let Some(venv) = &self.venv {
+            venv.activate(py)?;
+        }
         embedded::install(py)?;
         // `ffext` asks on which thread it is as soon as it is imported.
         let host_module = py.import("ffext.host")?;
@@ -101,14 +122,19 @@ impl ScriptThread {
                 .import("traceback")?
                 .getattr("format_exception")?
                 .unbind(),
+            call_error: py.import("ffext.errors")?.getattr("CallError")?.unbind(),
+            future: py.import("ffext.asks")?.getattr("Answer")?.unbind(),
             create_task: event_loop.getattr("create_task")?.unbind(),
+            chores: py.import("ffext.tasks")?.getattr("chores")?.unbind(),
+            steps: Steps::new(&event_loop)?,
             call_soon: event_loop.getattr("call_soon")?.unbind(),
             flush: flush.into_any().unbind(),
             context: Context::copy_current(py)?,
         };
         let name = self.config.name.clone();
         let limits = self.config.limits.clone();
-        Ok(Host::new(name, self.shared.clone(), limits, python).install())
+        let state = StateFolder::new(self.config.state_dir.as_deref(), &name);
+        Ok(Host::new(name, self.shared.clone(), limits, state, python).install())
     }
 
     /// Runs the event loop until the scene is stopped. Returns whether nothing of
@@ -145,10 +171,26 @@ impl ScriptThread {
         })?;
         module.call_method1("run", (self.shared.inbox.raw_fd(), wake))?;
         host.phase.set(Phase::Ended);
+        // Nothing changes what the script has any more.
+        self.shared.inbox.close();
+        let elapsed = || {
+            host.stopped_at
+                .get()
+                .map(|at| at.elapsed())
+                .unwrap_or_default()
+        };
+        host.take_snapshot(py, elapsed());
+        // A snapshot may have taken some of it.
+        let left = host
+            .grace
+            .get()
+            .mul_f64(ALL_BUT_A_BREATH)
+            .saturating_sub(elapsed());
         let limit = host
             .grace
             .get()
             .mul_f64(TASKS_SHARE)
+            .min(left)
             .max(Duration::from_millis(100));
         module
             .call_method1("shutdown", (limit.as_secs_f64(),))?

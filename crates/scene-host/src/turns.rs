@@ -10,15 +10,15 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyCFunction, PyString},
 };
-use session::scene::{Complaint, Job, SeatId};
-use tracing::warn;
+use session::scene::{Arrived, Complaint, Job, SeatId};
+use tracing::{debug, warn};
 
 use crate::{
     handlers::{Callback, Handler},
     host::{Host, Phase, current},
     jobs::{Owed, Work, is_coroutine},
-    json,
     leaves::read_extra,
+    steps::Outcome,
 };
 
 /// How a turn has gone.
@@ -33,6 +33,47 @@ impl Host {
     pub(crate) fn run_all_jobs(self: &Rc<Self>, py: Python<'_>, seats: Vec<SeatId>) {
         for seat in seats {
             self.run_jobs(py, seat);
+        }
+    }
+
+    /// A frame has come. If nothing is before it, its turn is now.
+    pub(crate) fn frame(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        (gate, login): (NodeId, Login),
+        cmd: u16,
+        body: Bytes,
+    ) {
+        let (seat, holding, name, body) = {
+            let mut sessions = self.sessions.borrow_mut();
+            match sessions.begin_frame(gate, login, cmd, body) {
+                Arrived::Begun {
+                    seat,
+                    holding,
+                    name,
+                    body,
+                } => (seat, holding, name.clone_ref(py), body),
+                Arrived::Waits(seat) => {
+                    drop(sessions);
+                    return self.run_jobs(py, seat);
+                }
+                Arrived::Stale => {
+                    counter!("redrabbit_stale_frames_total").increment(1);
+                    debug!(%gate, %login, "frame of a session that is not here");
+                    return;
+                }
+            }
+        };
+        let sender = (gate, login, holding);
+        let is_done = self
+            .python
+            .context
+            .run_in_copy(py, || self.run_frame(py, seat, &name, sender, cmd, &body));
+        if is_done {
+            let has_more = self.sessions.borrow_mut().end_frame(seat);
+            if has_more {
+                self.run_jobs(py, seat);
+            }
         }
     }
 
@@ -55,7 +96,7 @@ impl Host {
                     body,
                 } => {
                     let sender = (gate, login, holding);
-                    if self.run_frame(py, seat, session, &name, sender, cmd, &body) {
+                    if self.run_frame(py, seat, &name, sender, cmd, &body) {
                         Turn::Done(None)
                     } else {
                         Turn::Waits
@@ -125,33 +166,31 @@ impl Host {
         let Some(handler) = self.handlers.borrow().callback(callback) else {
             return Turn::Done(None);
         };
-        let value = match self.call(py, &handler, arguments) {
-            Ok(value) => value,
-            Err(error) => {
+        let result = self.call(py, &handler, arguments);
+        match self.follow_up(py, result, &handler.label) {
+            Outcome::Done(Ok(value)) if callback == Callback::Leave => {
+                Turn::Done(read_extra(&handler.label, &value))
+            }
+            Outcome::Done(Ok(_)) => Turn::Done(None),
+            Outcome::Done(Err(error)) => {
                 let label = handler.label.to_string();
                 self.report(py, callback.as_str(), &label, session.as_str(), &error);
-                return Turn::Done(None);
+                Turn::Done(None)
             }
-        };
-        if is_awaitable(&value) {
-            let work = Work {
-                label: handler.label.clone(),
-                owed: Owed::Turn {
-                    session,
-                    seat,
-                    callback,
-                },
-            };
-            let deadline = Instant::now() + self.limits.handler_timeout;
-            self.wait_for(&value, deadline, work);
-            return Turn::Waits;
+            Outcome::Goes(task) | Outcome::Follows(task) => {
+                let work = Work {
+                    label: handler.label.clone(),
+                    owed: Owed::Turn {
+                        session,
+                        seat,
+                        callback,
+                    },
+                };
+                let deadline = Instant::now() + self.limits.handler_timeout;
+                self.wait_for(&task, deadline, work);
+                Turn::Waits
+            }
         }
-        let is_leave = callback == Callback::Leave;
-        Turn::Done(if is_leave {
-            read_extra(&handler.label, &value)
-        } else {
-            None
-        })
     }
 
     /// Returns whether the session's next job may begin.
@@ -160,14 +199,32 @@ impl Host {
         self: &Rc<Self>,
         py: Python<'_>,
         seat: SeatId,
-        session: SessionId,
         name: &Py<PyString>,
         (gate, login, holding): (NodeId, Login, u32),
         cmd: u16,
         body: &Bytes,
     ) -> bool {
-        let handled = self.handle(py, seat, &session, name, cmd, body);
-        let Some((handler, awaitable)) = handled else {
+        let handled = self.handle(py, seat, name, cmd, body);
+        let Some((handler, outcome)) = handled else {
+            self.sessions.borrow_mut().finish(gate, login, holding);
+            return true;
+        };
+        let (task, has_begun) = match outcome {
+            Outcome::Goes(task) => (task, true),
+            Outcome::Follows(task) => (task, false),
+            Outcome::Done(result) => {
+                self.sessions.borrow_mut().finish(gate, login, holding);
+                if let Err(error) = result {
+                    let label = handler.label.to_string();
+                    let session = text(py, name);
+                    self.report(py, "call", &label, session, &error);
+                }
+                return true;
+            }
+        };
+        // It is there: its job is under way.
+        let session = self.sessions.borrow().session(seat).cloned();
+        let Some(session) = session else {
             self.sessions.borrow_mut().finish(gate, login, holding);
             return true;
         };
@@ -185,71 +242,69 @@ impl Host {
             self.sessions.borrow_mut().detach(login, holding);
         }
         let deadline = Instant::now() + self.limits.handler_timeout;
-        self.wait_for(&awaitable, deadline, work);
+        self.wait_for(&task, deadline, work);
         // The session's next frame may begin, but not before this one has begun.
-        handler.concurrent && !self.end_job_soon(py, seat)
+        handler.concurrent && (has_begun || !self.end_job_soon(py, seat))
     }
 
-    /// Gives a frame to its handler. Returns what there is to wait for, if there
-    /// is something.
+    /// Gives a frame to its handler. Returns what has become of that, if it has one.
     fn handle<'py>(
         self: &Rc<Self>,
         py: Python<'py>,
         seat: SeatId,
-        session: &SessionId,
         name: &Py<PyString>,
         cmd: u16,
         body: &Bytes,
-    ) -> Option<(Arc<Handler>, Bound<'py, PyAny>)> {
+    ) -> Option<(Arc<Handler>, Outcome<'py>)> {
         let Some(handler) = self.handlers.borrow().call(cmd) else {
             counter!("redrabbit_unknown_cmds_total").increment(1);
             if self.is_new_complaint(seat, Complaint::UnknownCmd) {
+                let session = text(py, name);
                 warn!(target: "script", %session, cmd, "no handler for the cmd of a frame");
             }
             return None;
         };
-        let value = if handler.raw {
-            PyBytes::new(py, body).into_any()
-        } else {
-            let decoded = json::decode(py, body, &mut self.keys.borrow_mut());
-            match decoded {
-                Ok(value) => value,
-                Err(error) => {
-                    counter!("redrabbit_bad_bodies_total").increment(1);
-                    if self.is_new_complaint(seat, Complaint::BadBody) {
-                        warn!(target: "script", %session, cmd, %error, "frame cannot be read");
-                    }
-                    return None;
+        let value = match handler.body.read(py, body, &self.keys) {
+            Ok(value) => value,
+            Err(error) => {
+                counter!("redrabbit_bad_bodies_total").increment(1);
+                if self.is_new_complaint(seat, Complaint::BadBody) {
+                    let session = text(py, name);
+                    warn!(target: "script", %session, cmd, error, "frame cannot be read");
                 }
+                return None;
             }
         };
-        match self.call(py, &handler, (name, value)) {
-            Ok(value) if is_awaitable(&value) => Some((handler, value)),
-            Ok(_) => None,
-            Err(error) => {
-                let label = handler.label.to_string();
-                self.report(py, "call", &label, session.as_str(), &error);
-                None
-            }
-        }
+        let result = self.call(py, &handler, (name, value));
+        let outcome = self.follow_up(py, result, &handler.label);
+        Some((handler, outcome))
     }
 
     fn is_new_complaint(&self, seat: SeatId, complaint: Complaint) -> bool {
         self.sessions.borrow_mut().complain(seat, complaint)
     }
 
-    /// Calls a function of the script, under the watchdog's eyes.
+    /// Calls a function of the script, under the watchdog's eyes. What it has
+    /// returned is to be [followed up](Host::follow_up).
     pub(crate) fn call<'py>(
         &self,
         py: Python<'py>,
         handler: &Handler,
         arguments: impl PyCallArgs<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        self.begin_step();
+        handler.label.meter.called();
         self.shared.activity.enter(&handler.label);
         let result = handler.function.bind(py).call1(arguments);
         self.shared.activity.leave();
         result
     }
+}
+
+/// A session's id, as the script has it.
+fn text<'a>(py: Python<'_>, name: &'a Py<PyString>) -> &'a str {
+    // It was made of a text.
+    name.to_str(py).unwrap_or_default()
 }
 
 /// Whether what a function has returned is to be awaited.

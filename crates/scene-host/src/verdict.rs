@@ -5,11 +5,11 @@ use metrics::counter;
 use protocol::SessionId;
 use pyo3::{
     prelude::*,
-    types::{PyBool, PyBytes, PyList, PyString, PyTuple},
+    types::{PyBool, PyList, PyString, PyTuple},
 };
 use tracing::error;
 
-use crate::{Verdict, activity::Label, delivery::MAX_MESSAGE_BYTES, json};
+use crate::{Verdict, activity::Label, body, delivery::MAX_MESSAGE_BYTES, report::is_news};
 
 /// What the script has said of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,9 @@ pub(crate) fn verdict(label: &Label, value: Option<&Bound<'_, PyAny>>) -> Verdic
         }
         Ok(Answer::Refused) => ("refused", Verdict::Refused("refused".to_owned())),
         Err(nonsense) => {
-            if let Some(reason) = nonsense {
+            if let Some(reason) = nonsense
+                && is_news("verify", label, &reason)
+            {
                 error!(target: "script", handler = %label, reason, "verify returned nonsense");
             }
             ("failed", Verdict::Refused("verification failed".to_owned()))
@@ -87,21 +89,16 @@ fn read(value: &Bound<'_, PyAny>) -> Result<Answer, String> {
     Ok(Answer::Accepted { session, reply })
 }
 
-/// Bytes and text go as they are, None is nothing, anything else is JSON.
+/// Text goes as it is, None is nothing, anything else is what it is as a message.
 fn write_reply(reply: &Bound<'_, PyAny>) -> Result<Bytes, String> {
     if reply.is_none() {
         return Ok(Bytes::new());
-    }
-    if let Ok(bytes) = reply.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
     }
     if let Ok(text) = reply.cast::<PyString>() {
         let text = text.to_str().map_err(|_| "the reply is no Unicode")?;
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
     }
-    let mut out = Vec::new();
-    json::encode(reply, &mut out).map_err(|error| format!("the reply {error}"))?;
-    Ok(out.into())
+    body::write(reply, usize::MAX).map_err(|error| format!("the reply {}", error.value(reply.py())))
 }
 
 /// A value in a message: what it looks like, or what it is.

@@ -44,6 +44,9 @@ pub(crate) struct StackWriter(PipeWriter);
 const FIRST_WORD: Duration = Duration::from_millis(500);
 const NEXT_WORD: Duration = Duration::from_millis(20);
 
+/// How often what functions of the script take is published.
+const PUBLISHED_EVERY: Duration = Duration::from_secs(1);
+
 /// Longer stacks are cut.
 const LONGEST_STACK: usize = 16 << 10;
 
@@ -107,8 +110,13 @@ impl Watchdog {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut asked_at = Instant::now();
         let mut next_report = self.limit;
+        let mut published_at = Instant::now();
         loop {
             ticks.tick().await;
+            if published_at.elapsed() >= PUBLISHED_EVERY {
+                published_at = Instant::now();
+                self.activity.publish();
+            }
             let blocked = asked_at.elapsed();
             if self.activity.is_answered() {
                 if next_report > self.limit {

@@ -1,14 +1,22 @@
 //! The command line of `redrabbit-solo`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use daemon::{Exit, LogFormat, Shutdown, init_tracing, raise_file_limit};
+use daemon::{Exit, ListenSite, LogFormat, Shutdown, bind, init_tracing, raise_file_limit};
 use futures_util::FutureExt;
+use gate::Gate;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use topology::{Topology, TopologyError};
 use tracing::{info, warn};
 
-use crate::{Solo, demo};
+use crate::{Solo, demo, page::GamePage};
 
 /// A whole group in one process. It is what `redrabbit solo` and `redrabbit
 /// demo` start.
@@ -37,6 +45,15 @@ struct SoloArgs {
     /// Override a key of the file, such as gates.gate@0.tcp=127.0.0.1:9000.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Serve the files of this folder too: the page of the game. It finds the port
+    /// of its gate's WebSocket at /api/config.
+    #[arg(long, value_name = "FOLDER")]
+    page: Option<PathBuf>,
+    /// Where the page is served; with port 0 at any port that is free. Beyond
+    /// loopback everybody who reaches it can open it, and needs a gate beyond
+    /// loopback to play.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10240")]
+    page_at: SocketAddr,
 }
 
 impl Cli {
@@ -81,18 +98,60 @@ async fn solo(args: SoloArgs) -> anyhow::Result<()> {
     }
     let topology = Topology::load(&args.file, &set)?;
     let shutdown = Shutdown::on_signals()?;
+    let page = match args.page {
+        Some(folder) => {
+            anyhow::ensure!(
+                topology.gates.values().any(|gate| gate.websocket.is_some()),
+                "no gate of {} has a websocket address, which a page needs",
+                args.file.display()
+            );
+            Some((open_page(args.page_at, &folder)?, folder))
+        }
+        None => None,
+    };
     // A script may take long to load, or for ever.
     let solo = tokio::select! {
         started = Solo::start(&topology, &args.file) => started?,
         () = shutdown.requested() => return Ok(()),
     };
+    let stop = CancellationToken::new();
+    let serving = match page {
+        Some((listener, folder)) => {
+            let page = game_page(&solo, listener, &folder)?;
+            // On standard output, apart from the log: it is what the person waits for.
+            println!("page: {}", page.address());
+            Some(tokio::spawn(page.serve(stop.clone())))
+        }
+        None => None,
+    };
     daemon::ready();
     info!(group = %topology.group, "group is up");
     shutdown.requested().await;
     daemon::stopping();
+    stop.cancel();
+    if let Some(serving) = serving {
+        serving.await??;
+    }
     solo.shutdown(forced(&shutdown)).await;
     info!("group is down");
     Ok(())
+}
+
+/// Opens what a page needs before anything starts, so that a mistake is told early.
+fn open_page(address: SocketAddr, folder: &Path) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(
+        folder.join("index.html").is_file(),
+        "{} has no index.html: give --page the folder of a page",
+        folder.display()
+    );
+    let site = ListenSite::new("the page", "--page-at", Path::new("the command line"));
+    Ok(bind(address, &site)?)
+}
+
+fn game_page(solo: &Solo, listener: TcpListener, folder: &Path) -> anyhow::Result<GamePage> {
+    let websocket = solo.gates().iter().find_map(Gate::websocket_address);
+    let websocket = websocket.context("no gate listens for a page")?;
+    Ok(GamePage::build(listener, folder, websocket.port())?)
 }
 
 /// The override that puts a script at scene@0.

@@ -5,6 +5,7 @@
 //!   them are memory instead of sockets.
 //! - [`demo`]: a group with a copy of the chat script, and the page where it is
 //!   changed while people chat.
+//! - [`page`]: the server of a game's own page, for `solo --page`.
 //!
 //! There is one CPython interpreter in a process, and so one scene: a topology
 //! with more of them is refused, with the command that runs it.
@@ -12,6 +13,7 @@
 pub mod cli;
 pub mod demo;
 mod demo_backend;
+pub mod page;
 pub mod playground;
 mod solo;
 

@@ -103,6 +103,9 @@ impl Solo {
                 name: name.clone(),
                 script: scene.script.clone(),
                 python_path: scene.python_path.clone(),
+                venv: scene.venv.clone(),
+                watch: scene.watch,
+                state_dir: Some(scene.state_dir.clone()),
                 gates: topology.gates.keys().cloned().collect(),
                 limits: topology.limits.clone(),
             };

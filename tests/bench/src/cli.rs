@@ -8,6 +8,7 @@ use crate::{
     faults, gate, memory,
     peer::Peer,
     rounds::Plan,
+    scene,
     shapes::{QUICK, Shape},
 };
 
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Memory(memory::Options),
     /// Puts load on a whole group, from clients to a script and back
     Gate(gate::Options),
+    /// Measures what scripts do within a scene: what a message costs there,
+    /// service calls, timers, databases
+    Scene(scene::Options),
     /// A bare socket server, for comparison; the tool starts itself so
     #[command(hide = true)]
     Echo {

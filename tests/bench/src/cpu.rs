@@ -1,6 +1,6 @@
 //! The CPU time of a process.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use rustix::param::clock_ticks_per_second;
@@ -24,14 +24,31 @@ pub(crate) fn of_threads(pid: u32) -> Result<Duration> {
     let threads = std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
     let mut sum = 0;
     for thread in threads {
-        // One that ends meanwhile is not there any more.
-        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
-            continue;
-        };
-        let first = text.split_ascii_whitespace().next();
-        sum += first.and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+        sum += time_of(&thread?.path());
     }
     Ok(Duration::from_nanos(sum))
+}
+
+/// As [`of_threads`], of those of this name alone.
+pub(crate) fn of_threads_named(pid: u32, name: &str) -> Result<Duration> {
+    let folder = format!("/proc/{pid}/task");
+    let threads = std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
+    let mut sum = 0;
+    for thread in threads {
+        let thread = thread?.path();
+        let own = std::fs::read_to_string(thread.join("comm")).unwrap_or_default();
+        if own.trim_end() == name {
+            sum += time_of(&thread);
+        }
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+/// Nanoseconds; none for one that has ended meanwhile.
+fn time_of(thread: &Path) -> u64 {
+    let text = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    let first = text.split_ascii_whitespace().next();
+    first.and_then(|time| time.parse().ok()).unwrap_or(0)
 }
 
 /// Fields 14 and 15. The name in field 2 may have anything in it, so that

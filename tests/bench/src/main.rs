@@ -10,9 +10,10 @@
 //!   the calls under way and the interval that is measured.
 //! - [`cpu`] and the tests' histogram are the instruments, [`report`] the table.
 //!
-//! Three more measurements are beside that: [`faults`] is what callers see when
+//! More measurements are beside that: [`faults`] is what callers see when
 //! brokers come and go, [`memory`] what links within a process save, [`gate`] what
-//! a whole group carries from its clients to a script and back.
+//! a whole group carries from its clients to a script and back, [`scene`] what of that
+//! the script and its crossing take.
 //!
 //! Whatever it starts ends with it, and nothing runs without a limit in time.
 
@@ -27,6 +28,7 @@ mod peer;
 mod process;
 mod report;
 mod rounds;
+mod scene;
 mod shapes;
 mod side;
 
@@ -35,12 +37,17 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
+/// As in the scene host, a part of which runs in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Broker(options) => rounds::run(&options.plan()),
         Command::Faults(options) => faults::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::Gate(options) => gate::run(options),
+        Command::Scene(options) => scene::run(options),
         Command::Echo { address } => gate::echo_server(address),
         Command::Side { job } => side::run(&job),
     }

@@ -86,3 +86,14 @@ fn a_quick_run_puts_every_load_on_a_group() {
         assert!(rate > 0.0, "{row:?}");
     }
 }
+
+#[test]
+fn a_quick_run_puts_a_script_to_work() {
+    let rows = rows(&["scene", "--quick"]);
+    let loads: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    for load in [
+        "nothing", "raw", "json", "async", "waits", "service", "timers", "sqlite",
+    ] {
+        assert!(loads.contains(&load), "{load} was not measured: {rows:?}");
+    }
+}

@@ -249,6 +249,19 @@ async fn every_way_in_which_a_call_ends_has_the_same_name_on_both_sides() {
         outcome(json!({ "name": "scene@0", "method": "session.verify", "bytes": 3 })).await,
         "handler: not a request: failed to decode Protobuf message: invalid tag value: 0"
     );
+    // A service of the scene's script, and one of Python's that the script calls.
+    let hello = json!({ "name": "scene@0", "method": "service.200", "text": "\"ann\"" });
+    assert_eq!(outcome(hello).await, "answer: 15 bytes");
+    assert_eq!(
+        outcome(json!({ "name": "scene@0", "method": "service.7" })).await,
+        "unimplemented: scene@0 does not serve command 7"
+    );
+    let scene = node.resolve(&"scene@0".parse().unwrap()).unwrap();
+    let order = json!(["driven@0", 200, { "hello": "world" }]);
+    assert_eq!(
+        asks(&node, scene, "service.201", &order).await.unwrap(),
+        r#"{"hello":"world"}"#
+    );
     let gone = json!({ "id": 1, "method": "x" });
     assert_eq!(outcome(gone).await, "unavailable: node 0.1 is gone");
 }

@@ -14,3 +14,4 @@ mod scene_drain;
 mod stage;
 mod traveller;
 mod upgrade;
+mod world;

@@ -33,6 +33,10 @@ from _ffext import (
     send_msg_session,
 )
 
+from .database import escape, ffdb_create
+from .errors import CallError, DatabaseError, ErrorText
+from .events import bind_event, post
+from .ids import alloc_id
 from .loading import on_reload, reload, version
 from .log import (
     ERROR,
@@ -44,6 +48,7 @@ from .log import (
     LOGWARN,
     dump_stdout_to_log,
 )
+from .messages import decode_buff, json_to_value, to_str
 from .registry import (
     session_call,
     session_enter_callback,
@@ -51,28 +56,57 @@ from .registry import (
     session_offline_callback,
     session_verify_callback,
 )
+from .services import (
+    NodeInfo,
+    bridge_call,
+    bridge_call_service,
+    call_service,
+    is_exist,
+    lookup,
+    reg_service,
+)
 from .singletons import singleton
-from .timers import once_timer
+from .snapshots import restore, snapshot
+from .timers import interval, once_timer
 
 __all__ = [
+    "CallError",
+    "DatabaseError",
     "ERROR",
+    "ErrorText",
     "LOGDEBUG",
     "LOGERROR",
     "LOGFATAL",
     "LOGINFO",
     "LOGTRACE",
     "LOGWARN",
+    "NodeInfo",
+    "alloc_id",
+    "bind_event",
+    "bridge_call",
+    "bridge_call_service",
     "broadcast_msg_gate",
     "broadcast_msg_session",
+    "call_service",
     "change_session_scene",
     "close_session",
+    "decode_buff",
     "dump_stdout_to_log",
+    "escape",
+    "ffdb_create",
+    "interval",
+    "is_exist",
     "join_channel",
+    "json_to_value",
     "leave_channel",
+    "lookup",
     "multi_send_msg_session",
     "on_reload",
     "once_timer",
+    "post",
+    "reg_service",
     "reload",
+    "restore",
     "send_channel",
     "send_msg_session",
     "session_call",
@@ -81,5 +115,7 @@ __all__ = [
     "session_offline_callback",
     "session_verify_callback",
     "singleton",
+    "snapshot",
+    "to_str",
     "version",
 ]

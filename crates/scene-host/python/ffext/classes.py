@@ -32,51 +32,51 @@ class Definitions:
                 self._add_classes(module, members.values(), seen)
 
 
-def is_definition(merger, cls, name, value):
+def is_definition(module, cls, name, value):
     """Whether a member looks like what a source defines, and not like what is set
     while the script runs."""
     if references.is_function(value) or references.is_class(value):
-        return merger.is_own(value)
+        return module.is_own(value)
     if issubclass(type(value), (staticmethod, classmethod, property)):
         return True
     return issubclass(cls, enum.Enum) or (name.startswith("__") and name.endswith("__"))
 
 
-def merge(merger, old, new):
+def merge(module, old, new):
     """Lets ``old`` take over what ``new`` is; returns the class to use from now
     on. Where Python does not let it, the new class is used and the live objects
     are moved to it; where it does not allow that either, they are kept."""
-    if _can_change(merger, old, new):
+    if _can_change(module, old, new):
         # Before the members: they may refer to it.
-        merger.pair(new, old)
-        _change(merger, old, new)
+        module.merge.pair(new, old)
+        _change(module, old, new)
         return old
-    _hand_on(merger, old, new)
+    _hand_on(module, old, new)
     if _move_objects(old, new):
-        _share_members(merger, old, new)
-        merger.pair(old, new)
+        _share_members(module, old, new)
+        module.merge.pair(old, new)
     else:
-        merger.keep(f"{old.__qualname__} (live objects keep the old class)")
+        module.merge.keep(f"{old.__qualname__} (live objects keep the old class)")
     return new
 
 
-def rebase(merger):
+def rebase(merge):
     """Subclasses of what is gone become subclasses of what stands for it: those
     that are new in this source, and those of other modules."""
-    for gone, _ in list(merger.pairs):
+    for gone, _ in list(merge.pairs):
         if references.is_class(gone):
             for subclass in type.__subclasses__(gone):
-                if merger.current(subclass) is subclass:
-                    _set_bases(merger, subclass)
+                if merge.current(subclass) is subclass:
+                    _set_bases(merge, subclass)
 
 
-def _can_change(merger, old, new):
+def _can_change(module, old, new):
     """Gives ``old`` the bases of ``new``, if it has the same shape."""
-    if merger.current(type(new)) is not type(old):
+    if module.merge.current(type(new)) is not type(old):
         return False
     if _layout(old) != _layout(new):
         return False
-    bases = tuple(merger.current(base) for base in new.__bases__)
+    bases = tuple(module.merge.current(base) for base in new.__bases__)
     if bases != old.__bases__:
         try:
             old.__bases__ = bases
@@ -100,23 +100,23 @@ def _layout(cls):
     )
 
 
-def _change(merger, old, new):
+def _change(module, old, new):
     """Makes the members of ``old`` those of ``new``."""
     before, after = dict(vars(old)), dict(vars(new))
     if issubclass(old, enum.Enum):
-        _pair_members(merger, old, new)
+        _pair_members(module, old, new)
     for name, value in after.items():
         if _stays(name, value):
             continue
-        merged = merger.merge_value(before[name], value) if name in before else value
+        merged = module.merge_value(before[name], value) if name in before else value
         if name in before and merged is before[name]:
             continue
-        _set(merger, old, name, merger.current(merged))
+        _set(module, old, name, module.merge.current(merged))
     for name, value in before.items():
         if name in after or _stays(name, value):
             continue
-        if merger.was_defined(old, name, value):
-            _delete(merger, old, name)
+        if module.was_defined(old, name, value):
+            _delete(module, old, name)
 
 
 def _stays(name, value):
@@ -125,7 +125,7 @@ def _stays(name, value):
     )
 
 
-def _set(merger, cls, name, value):
+def _set(module, cls, name, value):
     try:
         # Past the metaclass, which may forbid it, as that of Enum does.
         type.__setattr__(cls, name, value)
@@ -133,36 +133,36 @@ def _set(merger, cls, name, value):
         if named is not None:
             named(value, cls, name)
     except Exception:
-        merger.keep(f"{cls.__qualname__}.{name}")
+        module.merge.keep(f"{cls.__qualname__}.{name}")
 
 
-def _delete(merger, cls, name):
+def _delete(module, cls, name):
     try:
         type.__delattr__(cls, name)
     except Exception:
-        merger.keep(f"{cls.__qualname__}.{name}")
+        module.merge.keep(f"{cls.__qualname__}.{name}")
 
 
-def _set_bases(merger, cls):
-    bases = tuple(merger.current(base) for base in cls.__bases__)
+def _set_bases(merge, cls):
+    bases = tuple(merge.current(base) for base in cls.__bases__)
     if bases == cls.__bases__:
         return
     try:
         cls.__bases__ = bases
     except TypeError:
-        merger.keep(f"{cls.__qualname__} (its base class was replaced)")
+        merge.keep(f"{cls.__qualname__} (its base class was replaced)")
 
 
-def _pair_members(merger, old, new):
+def _pair_members(module, old, new):
     """Members of an enumeration that have not changed stay who they are."""
     for name, member in new.__members__.items():
         before = old.__members__.get(name)
-        if before is None or merger.current(member) is not member:
+        if before is None or module.merge.current(member) is not member:
             continue
         if type(before._value_) is type(member._value_) and before._value_ == member._value_:
-            merger.pair(member, before)
+            module.merge.pair(member, before)
         else:
-            merger.keep(f"{old.__qualname__}.{name} (its value changed)")
+            module.merge.keep(f"{old.__qualname__}.{name} (its value changed)")
     if issubclass(old, enum.Flag):
         # Combinations that were made on the way.
         for value, member in list(old._value2member_map_.items()):
@@ -183,21 +183,21 @@ def _move_objects(old, new):
     return True
 
 
-def _hand_on(merger, old, new):
+def _hand_on(module, old, new):
     """What was set on ``old`` while the script ran is set on ``new``, too."""
     for name, value in dict(vars(old)).items():
         if name in vars(new) or _stays(name, value):
             continue
-        if not merger.was_defined(old, name, value):
-            _set(merger, new, name, value)
+        if not module.was_defined(old, name, value):
+            _set(module, new, name, value)
 
 
-def _share_members(merger, old, new):
+def _share_members(module, old, new):
     """Functions of ``old`` that somebody holds, such as in a bound method, run
     the code of ``new``, and ``new`` has the same functions."""
     before = vars(old)
     for name, value in dict(vars(new)).items():
         if name in before and not _stays(name, value):
-            merged = merger.merge_value(before[name], value)
+            merged = module.merge_value(before[name], value)
             if merged is not value:
-                _set(merger, new, name, merged)
+                _set(module, new, name, merged)

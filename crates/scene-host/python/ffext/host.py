@@ -1,4 +1,9 @@
-"""What the host calls: the event loop, from its start to its end."""
+"""What the host calls: the event loop, from its start to its end.
+
+Whatever a script does to the loop, to its tasks and threads is contained; but for
+``os._exit()``, a crash in C code, and recursion without end where
+``sys.setrecursionlimit()`` allows more than the thread's stack of 16 MiB holds:
+these end the process."""
 
 import asyncio
 import faulthandler
@@ -10,7 +15,7 @@ import warnings
 
 import _ffext
 
-from . import log
+from . import log, snapshots, tasks
 from .loading import loader
 
 _log = logging.getLogger("ffext")
@@ -31,6 +36,7 @@ def prepare(script, folders, stack_fd, stack_signal):
     faulthandler.register(stack_signal, file=stack_fd, all_threads=False)
     _loop = asyncio.new_event_loop()
     asyncio.set_event_loop(_loop)
+    tasks.install(_loop)
     return _loop
 
 
@@ -42,12 +48,17 @@ def run(fd, wake):
         try:
             _loop.run_forever()
             if not _stopping:
-                _log.warning("the script has stopped the event loop; it runs on")
+                _ended("the script has stopped the event loop; it runs on")
         except (SystemExit, KeyboardInterrupt) as error:
             # They end the loop even where the task that raised them is awaited.
-            _log.warning("%r has ended the event loop; it runs on", error)
+            _ended(f"{error!r} has ended the event loop; it runs on")
         except BaseException as error:
             _ffext.failed("loop", "event loop", error)
+
+
+def _ended(how):
+    # A script may do so in every turn of the loop.
+    _ffext.failed_elsewhere("loop", "event loop", how)
 
 
 def stop():
@@ -55,6 +66,11 @@ def stop():
     global _stopping
     _stopping = True
     _loop.stop()
+
+
+def snapshot(limit):
+    """What the script hands its successor: see :func:`ffext.snapshots.take`."""
+    return snapshots.take(_loop, limit)
 
 
 def check(source, name):

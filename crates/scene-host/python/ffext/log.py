@@ -23,37 +23,73 @@ def _write(level, module, text):
 
 
 def LOGTRACE(module, text):
-    """Writes ``text`` into the log, for those who follow every step."""
+    """Writes ``text`` into the log, for those who follow every step::
+
+        ffext.LOGTRACE('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write.
+    """
     _write(TRACE, module, text)
 
 
 def LOGDEBUG(module, text):
-    """Writes ``text`` into the log, for those who look for a mistake."""
+    """Writes ``text`` into the log, for those who look for a mistake::
+
+        ffext.LOGDEBUG('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write.
+    """
     _write(DEBUG, module, text)
 
 
 def LOGINFO(module, text):
-    """Writes ``text`` into the log."""
+    """Writes ``text`` into the log::
+
+        ffext.LOGINFO('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write.
+    """
     _write(INFO, module, text)
 
 
 def LOGWARN(module, text):
-    """Writes ``text`` into the log as a warning."""
+    """Writes ``text`` into the log as a warning::
+
+        ffext.LOGWARN('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write.
+    """
     _write(WARN, module, text)
 
 
 def LOGERROR(module, text):
-    """Writes ``text`` into the log as an error."""
+    """Writes ``text`` into the log as an error::
+
+        ffext.LOGERROR('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write.
+    """
     _write(ERROR_LEVEL, module, text)
 
 
 def LOGFATAL(module, text):
-    """Writes ``text`` into the log as an error. The scene goes on."""
+    """Writes ``text`` into the log as an error::
+
+        ffext.LOGFATAL('guild', f'{session_id} has joined')
+
+    ``module`` says what it is about. Any thread may write. The
+    scene goes on.
+    """
     _write(ERROR_LEVEL, module, text)
 
 
 def ERROR(*parts):
-    """Writes its arguments into the log as one error."""
+    """Writes its arguments into the log as one error::
+
+        ffext.ERROR('no such item', item_id)
+
+    They may be of any type.
+    """
     _write(ERROR_LEVEL, "script", " ".join(str(part) for part in parts))
 
 

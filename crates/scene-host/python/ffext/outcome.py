@@ -16,9 +16,11 @@ class Version(NamedTuple):
 class Reload:
     """How a load ended. True if it succeeded; as text it says what happened."""
 
-    def __init__(self, module, version, hash, kept=(), error=None):
-        #: The module that was loaded.
+    def __init__(self, module, version, hash, kept=(), error=None, modules=None):
+        #: The module that was loaded; the script's, if it was among several.
         self.module = module
+        #: All that were loaded, in that order: those that others import are first.
+        self.modules = (module,) if modules is None else tuple(modules)
         #: The version of the script from now on; a counter of loads.
         self.version = version
         #: The first 12 hexadecimal digits of the SHA-256 of the source.
@@ -35,6 +37,9 @@ class Reload:
         if self.error is not None:
             return f"error: {self.error}"
         text = f"ok: {self.module} version {self.version} ({self.hash})"
+        others = [name for name in self.modules if name != self.module]
+        if others:
+            text += f", with {', '.join(others)}"
         if self.kept:
             text += f"; kept as it was: {', '.join(self.kept)}"
         return text

@@ -39,12 +39,13 @@ def set_class(value, cls):
     object.__dict__["__class__"].__set__(value, cls)
 
 
-def functions_of(names):
-    """The functions, wherever they are, whose global names these are."""
+def functions_of(namespaces):
+    """The functions, wherever they are, whose global names are one of these."""
+    ids = {id(names) for names in namespaces}
     return [
         holder
-        for holder in gc.get_referrers(names)
-        if is_function(holder) and holder.__globals__ is names
+        for holder in gc.get_referrers(*namespaces)
+        if is_function(holder) and id(holder.__globals__) in ids
     ]
 
 
@@ -60,6 +61,22 @@ def cells_of(function):
     names = function.__code__.co_freevars
     cells = zip(names, function.__closure__ or ())
     return {name: cell.cell_contents for name, cell in cells if not _is_empty(cell)}
+
+
+def held_by(value):
+    """What a function has taken from around it, or what another object has as
+    attributes, such as one that stands for the function that it decorates."""
+    if is_function(value):
+        return cells_of(value)
+    if issubclass(type(value), functools.partial):
+        return {"func": value.func}
+    if is_class(value) or issubclass(type(value), types.ModuleType):
+        return {}
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except Exception:
+        return {}
+    return dict(attributes) if type(attributes) is dict else {}
 
 
 def running_in(names, created):
@@ -79,36 +96,64 @@ def running_in(names, created):
     return list(dict.fromkeys(found))
 
 
-def replace(pairs, created):
+def replace(pairs, created, namespaces):
     """For each pair of (gone, instead): who holds the one holds the other.
 
     Functions are replaced in what is in ``created`` only, which spares looking
     at everything for each: elsewhere both of a pair do the same. Reaches what
     can be changed: dicts, lists, deques, sets, attributes, cells, partials, the
-    defaults of functions, and tuples in these.
+    defaults of functions, and tuples in these. ``namespaces`` are dicts that are
+    about to go, and that hold what is gone.
     """
     if not pairs:
         return
+    made = [*created, *namespaces]
     instead = {id(gone): new for gone, new in pairs}
-    rare = [gone for gone, _ in pairs if not is_function(gone)]
-    holders = [made for made in created if _holds_any(made, instead)]
-    if rare:
-        holders += gc.get_referrers(*rare)
-    ours = {id(rare), id(pairs), id(created)} | {id(pair) for pair in pairs}
-    tuples = _replace_all(holders, instead, ours | _insides(pairs))
+    ours = {id(pairs), id(created), id(made)} | {id(pair) for pair in pairs}
+    tuples = _replace_all(_holders(pairs, made), instead, ours | _insides(pairs))
     for _ in range(_rounds):
         if not tuples:
             return
         # What the tuples are in; each is in the list of pairs, too.
         instead = {id(gone): new for gone, new in tuples}
-        gone = [one for one, _ in tuples]
-        ours = {id(gone), id(tuples), id(created), id(holders)} | {id(pair) for pair in tuples}
-        holders = gc.get_referrers(*gone)
-        tuples = _replace_all(holders, instead, ours)
+        ours = {id(tuples), id(created), id(made)} | {id(pair) for pair in tuples}
+        tuples = _replace_all(_holders(tuples, made), instead, ours)
 
 
-def _holds_any(made, instead):
-    return any(id(held) in instead for held in gc.get_referents(made))
+# Who holds an object while it is asked how many do: a pair, a list of pairs' first
+# halves, the variable of a loop, and the question.
+_known = 4
+
+
+def _holders(pairs, made):
+    """Who holds what is gone, the first of each pair.
+
+    To ask the collector for it is to look at everything there is once for each
+    that is gone: tens of milliseconds. Nearly always only what has been ``made``
+    by the same run holds it, and as many as hold it are found there; of functions
+    nobody else matters.
+    """
+    gone = [one for one, _ in pairs]
+    counts = dict.fromkeys(map(id, gone), 0)
+    found = []
+    for one in made:
+        held = [id(held) for held in gc.get_referents(one) if id(held) in counts]
+        for key in held:
+            counts[key] += 1
+        if held:
+            found.append(one)
+        if id(one) in counts:
+            # Both lists of what was made, and that of the holders.
+            counts[id(one)] += 3 if held else 2
+    del one
+    elsewhere = []
+    for one in gone:
+        if not is_function(one) and sys.getrefcount(one) - _known > counts[id(one)]:
+            elsewhere.append(one)
+    if elsewhere:
+        found += gc.get_referrers(*elsewhere)
+        found = [holder for holder in found if holder is not gone and holder is not elsewhere]
+    return found
 
 
 def _insides(pairs):
@@ -159,9 +204,8 @@ def _replace_in(holder, instead):
         _replace_defaults(holder, instead)
     elif isinstance(holder, functools.partial):
         function, arguments, keywords, attributes = holder.__reduce__()[2]
-        holder.__setstate__(
-            (instead.get(id(function), function), arguments, keywords, attributes)
-        )
+        parts = (function, arguments, keywords)
+        holder.__setstate__((*(instead.get(id(part), part) for part in parts), attributes))
     elif not isinstance(holder, (type, types.ModuleType)):
         _replace_in_object(holder, instead)
 

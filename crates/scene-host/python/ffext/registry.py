@@ -15,6 +15,7 @@ import sys
 
 import _ffext
 
+from . import messages
 from .log import printable
 
 # Commands from here on are the gates' own.
@@ -29,43 +30,69 @@ lineage = contextvars.ContextVar("ffext.lineage", default=None)
 class Call:
     """A function that takes the frames of one command."""
 
-    __slots__ = ("function", "label", "raw", "concurrent")
+    __slots__ = ("function", "label", "decoder", "concurrent")
 
-    def __init__(self, function, raw, concurrent):
+    def __init__(self, function, decoder, concurrent):
         self.function = function
         self.label = label(function)
-        self.raw = raw
+        self.decoder = decoder
         self.concurrent = concurrent
 
 
 class Registrations:
     """What one module has registered in one load."""
 
-    __slots__ = ("calls", "callbacks", "hooks", "timers", "tasks", "retired")
+    __slots__ = (
+        "calls",
+        "services",
+        "callbacks",
+        "listeners",
+        "hooks",
+        "keepers",
+        "timers",
+        "tasks",
+        "retired",
+    )
 
     def __init__(self):
         self.calls = {}
+        self.services = {}
         self.callbacks = {}
+        self.listeners = []
         self.hooks = []
+        # Who takes the state at the end, and who is given it: a function, and what
+        # belongs to it.
+        self.keepers = {}
         self.timers = set()
         self.tasks = set()
         self.retired = False
 
     def replace(self, current):
         """Registers what stands for each function from now on instead of it."""
-        for call in self.calls.values():
+        for call in self.answerers():
             call.function = current(call.function)
+        for listener in self.listeners:
+            listener.function = current(listener.function)
         for kind, (function, text) in self.callbacks.items():
             self.callbacks[kind] = current(function), text
         self.hooks[:] = map(current, self.hooks)
+        for kind, (function, with_it) in self.keepers.items():
+            self.keepers[kind] = current(function), with_it
         for timer in self.timers:
             timer.replace(current)
+
+    def answerers(self):
+        """What takes frames, and what answers calls."""
+        return [*self.calls.values(), *self.services.values()]
 
     def hand_over(self, heir):
         """All of it is ``heir``'s from now on, and will not be retired with this."""
         heir.calls.update(self.calls)
+        heir.services.update(self.services)
+        heir.listeners += self.listeners
         heir.callbacks.update(self.callbacks)
         heir.hooks += self.hooks
+        heir.keepers.update(self.keepers)
         for timer in list(self.timers):
             timer.disown()
         self.tasks.clear()
@@ -73,6 +100,8 @@ class Registrations:
     def retire(self):
         """Another load has taken the place of this one, or it has failed."""
         self.retired = True
+        for listener in self.listeners:
+            listener.retired = True
         for timer in list(self.timers):
             timer.cancel()
         for task in list(self.tasks):
@@ -85,10 +114,12 @@ class Registry:
     def __init__(self):
         self._modules = {}
         self._staged = None
+        # Who hears of each event; None until somebody asks.
+        self.heard = None
 
-    def stage(self, name):
-        """From now on registrations are staged; the load is of ``name``."""
-        self._staged = {name: Registrations()}
+    def stage(self, names):
+        """From now on registrations are staged; the load is of these modules."""
+        self._staged = {name: Registrations() for name in names}
 
     def rollback(self):
         """The load has failed: what was staged is forgotten."""
@@ -101,16 +132,17 @@ class Registry:
         for registrations in self._staged.values():
             registrations.replace(current)
 
-    def commit(self, name, tasks):
-        """The load of ``name`` has succeeded: what was staged is in force, and
-        ``tasks`` have been started meanwhile."""
+    def commit(self, tasks):
+        """The load has succeeded: what was staged is in force. ``tasks`` are those
+        that each of its modules has started meanwhile."""
         staged, self._staged = self._staged, None
         timers = [timer for one in staged.values() for timer in one.timers]
         nobodys = staged.pop(None, None)
+        nobodys_tasks = set() if nobodys is None else set(nobodys.tasks)
         if nobodys is not None:
-            tasks = tasks - nobodys.tasks
             nobodys.hand_over(self._nobodys())
-        staged[name].tasks |= tasks
+        for name, started in tasks.items():
+            staged[name].tasks |= started - nobodys_tasks
         for module, registrations in staged.items():
             if module in self._modules:
                 self._modules.pop(module).retire()
@@ -182,23 +214,42 @@ class Registry:
             self._modules.pop(name).retire()
             self.install()
 
+    def listeners(self):
+        """Who hears of events, in the order in which they were bound."""
+        bound = [one for module in self._modules.values() for one in module.listeners]
+        return sorted(bound, key=lambda listener: listener.number)
+
     def hooks(self):
         """The functions to call after a reload."""
         return [hook for module in self._modules.values() for hook in module.hooks]
 
+    def keeper(self, kind):
+        """Who takes the state (``"snapshot"``) or is given it (``"restore"``), and
+        what belongs to it; (None, None) if nobody does."""
+        found = None, None
+        for module in self._modules.values():
+            found = module.keepers.get(kind, found)
+        return found
+
     def install(self):
         """Hands what is in force to the host."""
-        calls, callbacks = {}, {}
+        calls, services, callbacks = {}, {}, {}
         for module in self._modules.values():
             calls.update(module.calls)
+            services.update(module.services)
             callbacks.update(module.callbacks)
         _ffext.install(
             [
-                (cmd, call.function, call.raw, call.concurrent, call.label)
+                (cmd, call.function, call.decoder, call.concurrent, call.label)
                 for cmd, call in calls.items()
             ],
             callbacks,
+            [
+                (cmd, call.function, call.decoder, call.label)
+                for cmd, call in services.items()
+            ],
         )
+        self.heard = None
 
 
 registry = Registry()
@@ -234,24 +285,40 @@ def label(function):
 
 
 def session_call(cmd, type="json", concurrent=False):
-    """Registers a function for the frames of a command: ``f(session_id, body)``.
+    """Registers a function for the frames of a command::
 
-    The body is decoded from JSON, or is ``bytes`` if ``type`` is ``bytes`` (or
-    ``'raw'``). A session's frames are handled one at a time, also by ``async``
-    functions; one that is registered with ``concurrent=True`` lets the
-    session's later frames begin while it waits.
+        @ffext.session_call(7, Say)
+        def say(session_id, message):
+            ffext.send_channel(message.channel, 7, message)
+
+    ``cmd`` is a number from 0 to 65533. ``type`` says what the function gets of a
+    frame's body:
+
+    ===================== =======================================================
+    ``'json'``            the value of a JSON text: the default. ``dict`` and
+                          ``list`` mean the same
+    ``bytes``             the body as it is; ``'raw'`` means the same
+    a class of messages   an object of the class, which the compiler of Apache
+                          thrift (binary protocol) or of protobuf has made
+    ===================== =======================================================
+
+    A body in thrift is the structure alone, with no head of a call before it.
+
+    A body that is none of its type does not reach the function: it is counted
+    (``redrabbit_bad_bodies_total``) and logged, once a session.
+
+    A session's frames are handled one at a time, also by ``async`` functions; one
+    that is registered with ``concurrent=True`` lets the session's later frames
+    begin while it waits.
+
+    Raises ``ValueError`` for any other ``cmd`` or ``type``.
     """
     if isinstance(cmd, bool) or not isinstance(cmd, int) or not 0 <= cmd <= LAST_COMMAND:
         raise ValueError(f"session_call() takes a number from 0 to {LAST_COMMAND}, not {cmd!r}")
-    if type in ("json", dict, list):
-        raw = False
-    elif type in ("raw", "bytes", bytes):
-        raw = True
-    else:
-        raise ValueError(f"session_call() takes type='json' or type=bytes, not {type!r}")
+    decoder = messages.decoder(type)
 
     def decorate(function):
-        _check_function(function)
+        check_function(function)
 
         def change(owner):
             before = owner.calls.get(int(cmd))
@@ -263,7 +330,7 @@ def session_call(cmd, type="json", concurrent=False):
                     f"the place of {before.label}",
                 )
             # A plain number: a member of an enumeration is another key.
-            owner.calls[int(cmd)] = Call(function, raw, bool(concurrent))
+            owner.calls[int(cmd)] = Call(function, decoder, bool(concurrent))
 
         registry.register(change)
         return function
@@ -273,7 +340,7 @@ def session_call(cmd, type="json", concurrent=False):
 
 def _callback(kind):
     def decorate(function):
-        _check_function(function)
+        check_function(function)
 
         def change(owner):
             owner.callbacks[kind] = function, label(function)
@@ -284,7 +351,8 @@ def _callback(kind):
     return decorate
 
 
-def _check_function(function):
+def check_function(function):
+    """Fails for what cannot be called."""
     if not callable(function):
         raise TypeError(f"a function is registered, not {function!r}")
 
@@ -298,7 +366,12 @@ def _document(function, name, text):
 session_verify_callback = _document(
     _callback("verify"),
     "session_verify_callback",
-    """Registers who decides whether a client is let in.
+    """Registers who decides whether a client is let in::
+
+        @ffext.session_verify_callback
+        async def verify(session_key, online_time, ip, gate_name):
+            name, _, password = session_key.partition(':')
+            return [name] if await right(name, password) else []
 
     ``f(session_key, online_time, ip, gate_name)`` returns ``[session_id]`` or
     ``[session_id, reply]``; an empty list, None or False turns the client away.
@@ -309,7 +382,11 @@ session_verify_callback = _document(
 session_enter_callback = _document(
     _callback("enter"),
     "session_enter_callback",
-    """Registers who is told of a session that begins in this scene.
+    """Registers who is told of a session that begins in this scene::
+
+        @ffext.session_enter_callback
+        def entered(session_id, from_scene, extra_data):
+            ffext.send_msg_session(session_id, 1, 'welcome')
 
     ``f(session_id, from_scene, extra_data)``; ``from_scene`` is empty and
     ``extra_data`` is ``b''`` for a client that has just been let in. A session
@@ -319,7 +396,11 @@ session_enter_callback = _document(
 session_leave_callback = _document(
     _callback("leave"),
     "session_leave_callback",
-    """Registers who is told of a session that moves to another scene.
+    """Registers who is told of a session that moves to another scene::
+
+        @ffext.session_leave_callback
+        def left(session_id, to_scene, extra_data):
+            return json.dumps(players.pop(session_id).save())
 
     ``f(session_id, to_scene, extra_data)`` is called when everything that the
     session has sent is handled; until it has returned, messages can be sent to
@@ -332,7 +413,11 @@ session_leave_callback = _document(
 session_offline_callback = _document(
     _callback("offline"),
     "session_offline_callback",
-    """Registers who is told of a session that has ended.
+    """Registers who is told of a session that has ended::
+
+        @ffext.session_offline_callback
+        def went(session_id, online_time):
+            players.pop(session_id, None)
 
     ``f(session_id, online_time)``, the latter as the verify callback had it. Not
     called for a session that has left: its offline is the other scene's.

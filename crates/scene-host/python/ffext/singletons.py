@@ -8,7 +8,14 @@ _objects = {}
 
 
 def singleton(cls):
-    """The one object of ``cls``, made when it is first asked for.
+    """The one object of ``cls``, made when it is first asked for::
+
+        class World:
+            def __init__(self):
+                self.players = {}
+
+        def world():
+            return ffext.singleton(World)
 
     It keeps its state when the script is loaded again, and so does what its
     constructor has started and registered: timers, tasks, handlers.

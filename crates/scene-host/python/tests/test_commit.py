@@ -38,7 +38,7 @@ class Commit(SceneCase):
     async def test_labels_are_text_that_the_host_can_take(self):
         seen = []
         install = fake_host._native.install
-        fake_host._native.install = lambda calls, callbacks: seen.extend(calls)
+        fake_host._native.install = lambda calls, *rest: seen.extend(calls)
         self.addCleanup(setattr, fake_host._native, "install", install)
         self.load(HOSTILE.format("return '\\ud800'"))
         labels = {cmd: label for cmd, *_, label in seen}

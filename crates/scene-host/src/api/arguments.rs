@@ -1,19 +1,17 @@
 //! What scripts may give, and what they are told of anything else.
 
-use bytes::Bytes;
 use protocol::{NodeName, client, v1::Role};
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
-    types::{PyBool, PyBytes, PyString},
+    types::{PyBool, PyString},
 };
 use session::scene::Held;
 
 use crate::{
-    Parcel,
+    Parcel, body,
     delivery::{MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES},
     host::Host,
-    json,
 };
 
 /// Where a session is, if it is in this scene.
@@ -38,7 +36,7 @@ pub(super) fn read_parcel(
 ) -> PyResult<Parcel> {
     Ok(Parcel {
         cmd: read_cmd(cmd)?,
-        body: write_body(value)?,
+        body: body::write(value, MAX_MESSAGE_BYTES)?,
         latest: latest.map_or(Ok(false), read_latest)?,
     })
 }
@@ -61,29 +59,6 @@ fn read_cmd(cmd: &Bound<'_, PyAny>) -> PyResult<u16> {
             "a cmd is a number from 1 to {LAST}, not {cmd:?}"
         ))),
     }
-}
-
-fn write_body(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        let bytes = bytes.as_bytes();
-        check_length(bytes.len())?;
-        return Ok(Bytes::copy_from_slice(bytes));
-    }
-    let mut out = Vec::with_capacity(128);
-    json::encode(value, &mut out)?;
-    check_length(out.len())?;
-    Ok(out.into())
-}
-
-/// A longer message would get lost on its way to the gate, unseen by the script.
-fn check_length(length: usize) -> PyResult<()> {
-    if length > MAX_MESSAGE_BYTES {
-        return Err(PyValueError::new_err(format!(
-            "a message has at most {MAX_MESSAGE_BYTES} bytes, and this one {length}; send it in \
-             parts"
-        )));
-    }
-    Ok(())
 }
 
 /// The name of a channel.

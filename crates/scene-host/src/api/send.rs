@@ -12,9 +12,20 @@ use pyo3::{exceptions::PyTypeError, prelude::*, types::PyString};
 use super::arguments::{find, read_channel, read_node, read_parcel};
 use crate::{Action, Audience, delivery::logins_beside, host::current};
 
-/// Sends a session a message: `bytes` as they are, anything else as JSON.
-/// `latest=True` lets it replace an older one of its cmd that still waits for the
-/// client.
+/// Sends a session a message: `bytes` as they are, messages of thrift and protobuf by
+/// their types, anything else as JSON.
+///
+/// ```python
+/// ffext.send_msg_session(session_id, 1, {'hp': 5})
+/// ffext.send_msg_session(session_id, 2, [x, y], latest=True)
+/// ```
+///
+/// `cmd` is a number from 1 to 65533. `latest=True` is for messages of which only the
+/// newest is of use, where somebody stands say: it takes the place of an older one of
+/// its cmd that still waits for a slow client.
+///
+/// Raises `TypeError` for what cannot be sent, and `ValueError` for what is no cmd or is
+/// longer than 1,011,564 bytes.
 ///
 /// Returns whether it is on its way: the session is in this scene, and there was
 /// room for the message.
@@ -40,8 +51,12 @@ pub(super) fn send_msg_session(
 }
 
 /// Sends several sessions one message; crosses to each gate once, or, to very
-/// many sessions, as often as their logins do not fit beside it. `latest` is as in
+/// many sessions, as often as their logins do not fit beside it. The rest is as with
 /// `send_msg_session()`.
+///
+/// ```python
+/// ffext.multi_send_msg_session(room.members, 1, 'the door opens')
+/// ```
 ///
 /// Returns to how many it is on its way; those that are not in this scene are
 /// left out.
@@ -88,8 +103,12 @@ pub(super) fn multi_send_msg_session(
     Ok(sent)
 }
 
-/// Sends every client of the group a message; crosses to each gate once. `latest`
-/// is as in `send_msg_session()`.
+/// Sends every client of the group a message, whichever scene it is in; crosses to each
+/// gate once. The rest is as with `send_msg_session()`.
+///
+/// ```python
+/// ffext.broadcast_msg_session(1, 'the server restarts in five minutes')
+/// ```
 ///
 /// Returns whether it is on its way.
 #[pyfunction]
@@ -102,8 +121,11 @@ pub(super) fn broadcast_msg_session(
     broadcast(Audience::Group, cmd, value, latest)
 }
 
-/// Sends every client of a gate, `'gate@0'` say, a message. `latest` is as in
-/// `send_msg_session()`.
+/// Sends every client of a gate a message. The rest is as with `send_msg_session()`.
+///
+/// ```python
+/// ffext.broadcast_msg_gate('gate@0', 1, 'this gate closes in five minutes')
+/// ```
 ///
 /// Returns whether it is on its way: the gate is in the group, and there was room
 /// for the message.
@@ -127,7 +149,11 @@ pub(super) fn broadcast_msg_gate(
 }
 
 /// Sends everybody who has joined a channel a message, whichever scene they are
-/// in; crosses to each gate once. `latest` is as in `send_msg_session()`.
+/// in; crosses to each gate once. The rest is as with `send_msg_session()`.
+///
+/// ```python
+/// ffext.send_channel('guild 7', 1, {'from': session_id, 'text': text})
+/// ```
 ///
 /// Returns whether it is on its way.
 #[pyfunction]

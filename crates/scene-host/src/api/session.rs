@@ -11,7 +11,12 @@ use pyo3::{
 use super::arguments::{find, read_channel, read_node, read_session};
 use crate::{Action, host::current, leaves};
 
-/// Ends the connection of a session. Its offline follows when the gate has done so.
+/// Ends the connection of a session. Its offline follows when the gate has done so;
+/// what was sent to it before this arrives.
+///
+/// ```python
+/// ffext.close_session(session_id)
+/// ```
 ///
 /// Returns whether the session is in this scene.
 #[pyfunction]
@@ -29,8 +34,12 @@ pub(super) fn close_session(session_id: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(true)
 }
 
-/// Sends a session to another scene, `'scene@1'` say, with `extra_data`, `bytes`
-/// or `str`, for that scene's enter callback.
+/// Sends a session to another scene, with `extra_data`, `bytes` or `str`, for that
+/// scene's enter callback.
+///
+/// ```python
+/// ffext.change_session_scene(session_id, 'scene@1', json.dumps({'hp': 5}))
+/// ```
 ///
 /// The session goes on as it is until the frames that its client has sent are
 /// handled; then its leave callback runs here, and its enter callback there.
@@ -73,6 +82,10 @@ pub(super) fn change_session_scene(
 /// likes. It stays in it through changes of scene, until it leaves the channel or
 /// ends.
 ///
+/// ```python
+/// ffext.join_channel(session_id, f'guild {guild.id}')
+/// ```
+///
 /// Returns whether that is on its way: the session is in this scene, and there
 /// was room for it.
 #[pyfunction]
@@ -84,6 +97,10 @@ pub(super) fn join_channel(
 }
 
 /// Has a session leave a channel. Returns what `join_channel()` does.
+///
+/// ```python
+/// ffext.leave_channel(session_id, f'guild {guild.id}')
+/// ```
 #[pyfunction]
 pub(super) fn leave_channel(
     session_id: &Bound<'_, PyAny>,

@@ -20,7 +20,8 @@ use crate::Event;
 /// is finished, and gates stop reading their sockets until it does), enter, leave,
 /// stay and offline by the sessions that a gate may have, fences and verifications
 /// by the requests that a node may have under way, and the latter by
-/// [`Inbox::VERIFICATIONS`], too.
+/// [`Inbox::VERIFICATIONS`], too; answers by what a script may wait for at once;
+/// calls of its services by [`Inbox::REQUESTS`] and [`Inbox::REQUEST_BYTES`].
 #[derive(Debug)]
 pub struct Inbox {
     queue: Mutex<Queue>,
@@ -33,6 +34,8 @@ pub struct Inbox {
 struct Queue {
     events: Vec<Event>,
     verifications: usize,
+    requests: usize,
+    request_bytes: usize,
     taken: Taken,
 }
 
@@ -41,13 +44,15 @@ struct Queue {
 enum Taken {
     #[default]
     Everything,
-    /// All but clients that want to come in.
+    /// All but clients that want to come in, and calls.
     NoClients,
+    /// Only what the script waits for itself.
+    Answers,
     Nothing,
 }
 
 /// The event was not taken: the script's thread is ending, or has more
-/// verifications waiting than it may have.
+/// verifications or calls waiting than it may have.
 #[derive(Debug, thiserror::Error)]
 pub enum Closed {
     /// The scene is stopping.
@@ -56,6 +61,9 @@ pub enum Closed {
     /// As many verifications wait as may.
     #[error("too many clients wait to be verified")]
     Full,
+    /// As many calls wait as may.
+    #[error("too many calls wait for the script")]
+    Overloaded,
 }
 
 impl Inbox {
@@ -63,6 +71,12 @@ impl Inbox {
     /// may have gone by the time it comes to them, so that nothing else bounds
     /// those that wait for a script that is blocked.
     pub const VERIFICATIONS: usize = 4_096;
+
+    /// How many calls of services may wait for the script's thread, and of how
+    /// many bytes together; one more is taken in any case when none waits.
+    pub const REQUESTS: usize = 8_192;
+    /// See [`Inbox::REQUESTS`].
+    pub const REQUEST_BYTES: usize = 64 << 20;
 
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Inbox {
@@ -80,7 +94,12 @@ impl Inbox {
     pub fn push(&self, event: Event) -> Result<(), Closed> {
         {
             let mut queue = self.queue();
-            if queue.taken == Taken::Nothing {
+            let is_refused = match queue.taken {
+                Taken::Everything | Taken::NoClients => false,
+                Taken::Answers => !matches!(event, Event::Answer { .. }),
+                Taken::Nothing => true,
+            };
+            if is_refused {
                 return Err(Closed::Stopping);
             }
             if matches!(event, Event::Verify(_)) {
@@ -91,6 +110,16 @@ impl Inbox {
                     return Err(Closed::Full);
                 }
                 queue.verifications += 1;
+            }
+            if let Event::Request(request) = &event {
+                if queue.taken == Taken::NoClients {
+                    return Err(Closed::Stopping);
+                }
+                if queue.requests >= Self::REQUESTS || queue.request_bytes >= Self::REQUEST_BYTES {
+                    return Err(Closed::Overloaded);
+                }
+                queue.requests += 1;
+                queue.request_bytes += request.body.len();
             }
             queue.events.push(event);
         }
@@ -116,6 +145,7 @@ impl Inbox {
             self.pending.store(false, Ordering::Release);
             let mut queue = self.queue();
             queue.verifications = 0;
+            (queue.requests, queue.request_bytes) = (0, 0);
             *backlog = mem::take(&mut queue.events).into();
         }
     }
@@ -128,7 +158,7 @@ impl Inbox {
         }
     }
 
-    /// Takes no clients any more that want to come in.
+    /// Takes no clients any more that want to come in, and no calls.
     pub(crate) fn refuse_clients(&self) {
         let mut queue = self.queue();
         if queue.taken == Taken::Everything {
@@ -136,9 +166,10 @@ impl Inbox {
         }
     }
 
-    /// Takes nothing more; what is in the queue stays there.
+    /// Takes nothing more but answers to the script, which may need them to end;
+    /// what is in the queue stays there.
     pub(crate) fn close(&self) {
-        self.queue().taken = Taken::Nothing;
+        self.queue().taken = Taken::Answers;
     }
 
     /// Takes nothing more, and drops what is in the queue: nobody will come for
@@ -175,7 +206,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::Verify;
+    use crate::{Request, Verify};
 
     fn offline(login: u64) -> Event {
         Event::Offline {
@@ -317,6 +348,33 @@ mod tests {
         inbox.push(offline(1)).unwrap();
         inbox.refill(&mut VecDeque::new());
         inbox.push(verify()).unwrap();
+    }
+
+    #[test]
+    fn calls_past_their_number_or_their_bytes_are_refused_and_nothing_else_is() {
+        let request = |length| {
+            Event::Request(Box::new(Request {
+                cmd: 1,
+                body: vec![0; length].into(),
+                deadline: Instant::now(),
+                source: NodeId::new(1, 1),
+                answer: oneshot::channel().0,
+            }))
+        };
+        let inbox = Inbox::new().unwrap();
+        for length in [0, Inbox::REQUEST_BYTES] {
+            let mut taken = 0;
+            while inbox.push(request(length)).is_ok() {
+                taken += 1;
+            }
+            let refused = inbox.push(request(length));
+            assert!(matches!(refused, Err(Closed::Overloaded)));
+            assert_eq!(taken, if length == 0 { Inbox::REQUESTS } else { 1 });
+            inbox.push(offline(1)).unwrap();
+            inbox.refill(&mut VecDeque::new());
+        }
+        inbox.refuse_clients();
+        assert!(matches!(inbox.push(request(0)), Err(Closed::Stopping)));
     }
 
     #[test]

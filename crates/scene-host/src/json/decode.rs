@@ -1,7 +1,8 @@
 //! JSON text to Python objects.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
+use foldhash::HashMap;
 use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString},

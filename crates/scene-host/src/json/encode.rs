@@ -1,7 +1,5 @@
 //! Python objects to JSON text.
 
-use std::io::Write;
-
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
@@ -12,6 +10,7 @@ use pyo3::{
 };
 
 use super::MAX_DEPTH;
+use crate::database::Row;
 
 /// Why an object cannot be said in JSON, and where in it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +29,18 @@ pub struct EncodeError {
 /// appended by then is of no use.
 pub fn encode(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     write_value(value, out, 0)
+}
+
+/// Whether a value is of a type that JSON has a form for; what is in it may not be.
+pub fn has_form(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyDict>()
+        || value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyTuple>()
+        || value.is_instance_of::<PyFloat>()
+        || is_collection(value)
 }
 
 impl EncodeError {
@@ -92,18 +103,23 @@ fn write_value(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> Wri
 }
 
 fn write_other(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> Written {
-    let is_collection = value.is_instance_of::<PySet>()
-        || value.is_instance_of::<PyFrozenSet>()
-        || value.is_instance_of::<PyDictKeys>()
-        || value.is_instance_of::<PyDictValues>()
-        || value.is_instance_of::<PyDictItems>();
-    if !is_collection {
+    if !is_collection(value) {
         return Err(EncodeError::new(describe(value)));
     }
     let items = value
         .try_iter()
         .map_err(|error| EncodeError::new(error.to_string()))?;
     write_items(items, out, depth)
+}
+
+fn is_collection(value: &Bound<'_, PyAny>) -> bool {
+    // Rows of databases are tuples to JSON.
+    value.is_instance_of::<PySet>()
+        || value.is_instance_of::<PyFrozenSet>()
+        || value.is_instance_of::<PyDictKeys>()
+        || value.is_instance_of::<PyDictValues>()
+        || value.is_instance_of::<PyDictItems>()
+        || value.is_instance_of::<Row>()
 }
 
 fn write_items<'py>(
@@ -180,9 +196,9 @@ fn write_text(text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> Written {
 
 fn write_int(number: &Bound<'_, PyInt>, out: &mut Vec<u8>) -> Written {
     let written = if let Ok(number) = number.extract::<i64>() {
-        write!(out, "{number}")
+        serde_json::to_writer(out, &number)
     } else if let Ok(number) = number.extract::<u64>() {
-        write!(out, "{number}")
+        serde_json::to_writer(out, &number)
     } else {
         return Err(EncodeError::new("a whole number that does not fit 64 bits"));
     };
@@ -202,11 +218,18 @@ fn describe(value: &Bound<'_, PyAny>) -> String {
     if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
         return format!("{name} inside of a value; bytes are sent as they are, and alone");
     }
-    if value.hasattr("__next__").unwrap_or(false) {
+    let has = |attribute: &str| value.get_type().hasattr(attribute).unwrap_or(false);
+    if has("SerializeToString") || has("thrift_spec") {
+        return format!(
+            "a {name} inside of a value; messages of thrift and protobuf are sent alone"
+        );
+    }
+    if has("__next__") {
         return format!("a value of type {name}; make a list of it first");
     }
     format!(
-        "a value of type {name}; JSON has dict, list, tuple, set, str, int, float, bool and None"
+        "a value of type {name}; JSON has dict, list, tuple, set, str, int, float, bool and None, \
+         and bytes and messages of thrift and protobuf are sent as they are"
     )
 }
 

@@ -9,19 +9,25 @@ use prost::Message;
 use protocol::{CallError, ErrorKind, Login, NodeId, method, v1};
 use tracing::{debug, warn};
 
+use super::calls::{begin_call, begin_find};
 use crate::{
-    Action, Audience, Finished, Left, Outbox, Parcel,
+    Action, Audience, Finished, Inbox, Left, Outbox, Parcel,
     delivery::{encode, encode_for_channel},
     peers::Peers,
 };
 
 /// Does what the script asks, in its order, until the script has ended.
-pub(crate) async fn perform_actions(node: Node, peers: Arc<Peers>, outbox: Arc<Outbox>) {
+pub(crate) async fn perform_actions(
+    node: Node,
+    peers: Arc<Peers>,
+    inbox: Arc<Inbox>,
+    outbox: Arc<Outbox>,
+) {
     let mut knowledge = Knowledge::default();
     while let Some(actions) = outbox.take().await {
         for action in actions {
             if knowledge.covers(&action, peers.losses()) {
-                perform(&node, &peers, action);
+                perform(&node, &peers, &inbox, action);
             } else {
                 counter!("redrabbit_messages_dropped_total", "reason" => "group_lost").increment(1);
             }
@@ -52,7 +58,7 @@ impl Knowledge {
     }
 }
 
-fn perform(node: &Node, peers: &Peers, action: Action) {
+fn perform(node: &Node, peers: &Arc<Peers>, inbox: &Arc<Inbox>, action: Action) {
     match action {
         Action::Send {
             gate,
@@ -130,6 +136,8 @@ fn perform(node: &Node, peers: &Peers, action: Action) {
             };
             control(node, gate, method::GATE_CLOSE, &message);
         }
+        Action::Call(call) => begin_call(node, inbox, call),
+        Action::Find { wanted, asked } => begin_find(node, peers, inbox, wanted, asked),
         Action::GroupLost => {}
     }
 }

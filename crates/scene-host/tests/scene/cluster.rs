@@ -52,6 +52,9 @@ impl Group {
             name: "scene@0".parse().unwrap(),
             script: path,
             python_path: Vec::new(),
+            venv: None,
+            watch: false,
+            state_dir: Some(folder.path().join("state")),
             gates: ["gate@0", "gate@1"]
                 .map(|gate| gate.parse().unwrap())
                 .into(),
@@ -131,6 +134,21 @@ impl Group {
             node,
             heard,
         }
+    }
+
+    /// A service that the scene knows.
+    pub(crate) async fn service(&self, name: &str, services: Services) -> Node {
+        let config = NodeConfig {
+            name: name.parse().unwrap(),
+            uplink: Uplink::Local(self.master.local()),
+            ..NodeConfig::default()
+        };
+        let node = Node::join(config, services);
+        timeout(PATIENCE, node.ready()).await.unwrap();
+        let name = node.name().clone();
+        let is_known = || self.scene.node().resolve(&name).is_some();
+        eventually(is_known, || format!("the scene does not know {name}")).await;
+        node
     }
 
     pub(crate) async fn stop(self) {

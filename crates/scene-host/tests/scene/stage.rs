@@ -100,25 +100,34 @@ impl Stage {
     }
 
     pub(crate) async fn start_with(source: &str, limits: Limits) -> Self {
+        Self::start_as(source, |config| config.limits = limits).await
+    }
+
+    /// With a configuration that differs from the usual one.
+    pub(crate) async fn start_as(source: &str, change: impl FnOnce(&mut HostConfig)) -> Self {
         let folder = TempDir::new().unwrap();
         let script = folder.path().join("main.py");
         fs::write(&script, unindent(source)).unwrap();
-        Self::run(folder, script, limits).await
+        Self::run(folder, script, change).await
     }
 
     /// Runs a file where it is.
     pub(crate) async fn start_file(script: &Path) -> Self {
-        Self::run(TempDir::new().unwrap(), script.to_owned(), limits()).await
+        Self::run(TempDir::new().unwrap(), script.to_owned(), |_| ()).await
     }
 
-    async fn run(folder: TempDir, script: PathBuf, limits: Limits) -> Self {
+    async fn run(folder: TempDir, script: PathBuf, change: impl FnOnce(&mut HostConfig)) -> Self {
         capture_log();
-        let config = HostConfig {
+        let mut config = HostConfig {
             name: "scene@0".parse().unwrap(),
             script: script.clone(),
             python_path: Vec::new(),
-            limits,
+            venv: None,
+            watch: false,
+            state_dir: Some(folder.path().join("state")),
+            limits: limits(),
         };
+        change(&mut config);
         let host = timeout(PATIENCE, ScriptHost::start(config)).await;
         Stage {
             host: host.expect("the script loads in time").unwrap(),
@@ -126,6 +135,11 @@ impl Stage {
             script,
             actions: Vec::new(),
         }
+    }
+
+    /// The folder of the script, and of the scene's state.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Replaces the script's source, at once for whoever reads it.
@@ -310,6 +324,17 @@ impl Stage {
     }
 }
 
+/// A virtual environment with libraries for messages, and messages.
+pub(crate) fn venv() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/.venv");
+    assert!(
+        folder.join("messages").is_dir(),
+        "run ./tests/run unit once: it makes {}",
+        folder.display()
+    );
+    folder.canonicalize().unwrap()
+}
+
 /// What a scene that has stopped has asked for last, but for the sign of its stop.
 pub(crate) async fn last_actions(outbox: &Outbox) -> Vec<Action> {
     let mut actions = Vec::new();
@@ -448,7 +473,7 @@ pub(crate) fn capture_log() {
 }
 
 /// Takes away the indentation that all lines have in common.
-fn unindent(source: &str) -> String {
+pub(crate) fn unindent(source: &str) -> String {
     let lines = || source.lines().filter(|line| !line.trim().is_empty());
     let indent = |line: &str| line.len() - line.trim_start().len();
     let common = lines().map(indent).min().unwrap_or(0);

@@ -299,6 +299,9 @@ fn a_second_scene_in_one_process_is_refused() {
             name: "scene@0".parse().unwrap(),
             script: "/nowhere/main.py".into(),
             python_path: Vec::new(),
+            venv: None,
+            watch: false,
+            state_dir: None,
             limits: limits(),
         };
         let error = ScriptHost::start(config.clone()).await.unwrap_err();

@@ -40,7 +40,7 @@ fn a_handler_that_blocks_is_named_with_its_stack() {
         for (cmd, handler, inside) in [
             (1, "main.sleeps", "in wait_in_c"),
             (2, "main.spins", "in wait_in_python"),
-            (3, "a task", "in wait_in_c"),
+            (3, "main.task", "in wait_in_c"),
             (4, "timer main.wait_in_python", "in wait_in_python"),
             (5, "main.system", "in system"),
         ] {

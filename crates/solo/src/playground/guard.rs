@@ -17,7 +17,7 @@ const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// The name by which the browser called us, one of the loopback names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CalledAs(pub(super) &'static str);
+pub(crate) struct CalledAs(pub(super) &'static str);
 
 /// Lets a request through if its headers say that it is for us and of our page.
 pub(super) async fn only_our_page(
@@ -58,7 +58,8 @@ pub(super) async fn only_with_token(
     refusal
 }
 
-fn called_as(headers: &HeaderMap, port: u16) -> Option<CalledAs> {
+/// By which loopback name, and our own port, we were called, if by any.
+pub(crate) fn called_as(headers: &HeaderMap, port: u16) -> Option<CalledAs> {
     let host = only_value(headers, header::HOST)?;
     let (name, given_port) = host.rsplit_once(':')?;
     let name = LOOPBACK_NAMES

@@ -37,6 +37,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use backend::{Backend, Checked, Problem, Reloaded, Status};
 
+pub(crate) use guard::called_as;
+
 use file::ScriptFile;
 use token::Token;
 

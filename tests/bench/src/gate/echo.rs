@@ -33,6 +33,8 @@ pub(crate) struct Time {
 
 /// Those who send and hear themselves: of each, how many it has sent and heard.
 pub(crate) struct Echoes {
+    /// Which of the script's functions sends it back.
+    cmd: u16,
     stamp: Stamp,
     lanes: Vec<(u64, u64)>,
     /// Whether an answer is followed by the next message.
@@ -77,8 +79,14 @@ pub(crate) fn run(
 impl Echoes {
     /// Of the first `clients` of a swarm.
     pub(crate) fn new(clients: usize, body: usize) -> Self {
+        Self::of(ECHO, Stamp::new(body), clients)
+    }
+
+    /// As [`new`](Self::new), with messages of another kind.
+    pub(crate) fn of(cmd: u16, stamp: Stamp, clients: usize) -> Self {
         Echoes {
-            stamp: Stamp::new(body),
+            cmd,
+            stamp,
             lanes: vec![(0, 0); clients],
             goes_on: true,
             latencies: None,
@@ -92,7 +100,7 @@ impl Echoes {
                 let lane = &mut self.lanes[number];
                 lane.0 += 1;
                 let body = self.stamp.write(0, lane.0, Instant::now());
-                swarm.send(number, ECHO, body)?;
+                swarm.send(number, self.cmd, body)?;
             }
         }
         Ok(())
@@ -145,7 +153,7 @@ impl Echoes {
         }
         if self.goes_on {
             lane.0 += 1;
-            pen.put(ECHO, self.stamp.write(0, lane.0, pen.now));
+            pen.put(self.cmd, self.stamp.write(0, lane.0, pen.now));
         }
         Ok(())
     }

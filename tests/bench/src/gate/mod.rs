@@ -10,16 +10,16 @@
 
 mod bare;
 mod broadcast;
-mod echo;
+pub(crate) mod echo;
 mod idle;
-mod login;
-mod measured;
+pub(crate) mod login;
+pub(crate) mod measured;
 mod options;
-mod server;
+pub(crate) mod server;
 mod shape;
 mod slow;
-mod stamp;
-mod swarm;
+pub(crate) mod stamp;
+pub(crate) mod swarm;
 mod usage;
 mod wire;
 

@@ -149,6 +149,7 @@ impl Options {
             layout: Layout {
                 slave: self.slave,
                 settings: self.set,
+                ..Layout::default()
             },
         }
     }

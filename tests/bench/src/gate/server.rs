@@ -46,6 +46,11 @@ pub(crate) struct Layout {
     pub(crate) slave: bool,
     /// What the topology has beside what is needed, as `KEY=VALUE`.
     pub(crate) settings: Vec<String>,
+    /// What the scene runs instead of the usual script. A second scene runs it,
+    /// too, which is not measured.
+    pub(crate) script: Option<&'static str>,
+    /// Variables of the scenes' environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 /// Processes at work, until this is dropped.
@@ -105,6 +110,12 @@ impl Server {
         }
     }
 
+    /// The process of the scene that is measured.
+    pub(crate) fn scene(&self) -> Option<u32> {
+        let mut processes = self.processes.0.iter();
+        processes.find_map(|(part, pid)| (*part == Part::Scene).then_some(*pid))
+    }
+
     /// Where and how the client of this number connects.
     pub(crate) fn door(&self, websocket: bool, number: usize) -> Result<(SocketAddr, Wire)> {
         if self.is_nats {
@@ -123,7 +134,7 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
     let (master, slave, tcp, websocket) = (master?, slave?, tcp?, websocket?);
     let path = folder.path();
     let topology = path.join("topology.toml");
-    std::fs::write(path.join("bench.py"), SCRIPT)?;
+    std::fs::write(path.join("bench.py"), layout.script.unwrap_or(SCRIPT))?;
     let mut text = format!(
         "group = \"bench\"\n\n[master]\nlisten = \"{master}\"\nstate_dir = \"state\"\n\n\
          [gates.\"gate@0\"]\ntcp = \"{tcp}\"\nwebsocket = \"{websocket}\"\n\n\
@@ -132,15 +143,21 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
     if layout.slave {
         text += &format!("\n[slaves.\"slave@0\"]\nlisten = \"{slave}\"\n");
     }
+    if layout.script.is_some() {
+        text += "\n[scenes.\"scene@1\"]\nscript = \"bench.py\"\n";
+    }
     text += LIMITS;
     std::fs::write(&topology, text)?;
 
-    let mut roles = vec![(Part::Broker, "broker-master", "master@0")];
+    let mut roles = vec![(Some(Part::Broker), "broker-master", "master@0")];
     if layout.slave {
-        roles.push((Part::Broker, "broker-slave", "slave@0"));
+        roles.push((Some(Part::Broker), "broker-slave", "slave@0"));
     }
-    roles.push((Part::Scene, "scene-host", "scene@0"));
-    roles.push((Part::Gate, "gate", "gate@0"));
+    if layout.script.is_some() {
+        roles.push((None, "scene-host", "scene@1"));
+    }
+    roles.push((Some(Part::Scene), "scene-host", "scene@0"));
+    roles.push((Some(Part::Gate), "gate", "gate@0"));
     let (mut owned, mut processes) = (Vec::new(), Vec::new());
     for (part, program, name) in roles {
         let program = match programs {
@@ -153,9 +170,10 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
         for setting in &layout.settings {
             command.arg(format!("--set={setting}"));
         }
+        command.envs(layout.environment.iter().cloned());
         let log = path.join(name);
         let process = start(command, Stdio::from(File::create(&log)?), &log)?;
-        processes.push((part, process.id()));
+        processes.extend(part.map(|part| (part, process.id())));
         owned.push(process);
     }
     let server = Server {
