@@ -19,7 +19,7 @@ pub(crate) mod _ffext {
     #[pymodule_export]
     use crate::database::Row;
     #[pymodule_export]
-    use crate::steps::Begun;
+    use crate::script::steps::Begun;
 
     #[pymodule_export]
     use super::database::{NativeDatabase, NativeTransaction, open_database};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::venv::BadVenv;
+use crate::python::venv::BadVenv;
 
 /// Why a scene does not start. None of these is mended by trying again in the
 /// same process; a script that does not load is none of them.

@@ -11,16 +11,25 @@
 //! hands it whatever has arrived as one batch and is handed what the script
 //! wants done the same way; its threads never take the interpreter's lock.
 //!
-//! - [`Scene`] is a scene in its group, [`ScriptHost`] one without: the same but
-//!   for the node. [`Event`] and [`Action`] are all that crosses between them.
-//! - [`session::scene`] decides, without I/O and without Python, what a session
-//!   sees and in which order; [`json`] turns JSON into objects and back.
-//! - Functions are called straight from the batch, and coroutines take their first
-//!   step there (`steps`): what is not done then goes on as a task of asyncio's.
-//! - The host of the scene that verifies clients owns their sessions: `owner` is
-//!   the door to [`session::owner`], beside the script and without it.
-//! - The Python half, `ffext`, is in `python/` and embedded in the binary. What
-//!   a reload replaces and how is said in `python/ffext/merge.py`.
+//! [`Scene`] is a scene in its group, [`ScriptHost`] one without: the same but for
+//! the node. The rooms:
+//!
+//! - `crossing`: the two queues, and [`Event`] and [`Action`], which are all that
+//!   crosses between network and script.
+//! - `network`: the node; messages of gates and other nodes become events. The host
+//!   of the scene that verifies clients owns their sessions: `owner` is the door to
+//!   [`session::owner`], beside the script and without it.
+//! - `script`: the script's thread. [`session::scene`] decides, without I/O and
+//!   without Python, what a session sees and in which order; functions are called
+//!   straight from the batch, and coroutines take their first step there (`steps`):
+//!   what is not done then goes on as a task of asyncio's. What a script asks for and
+//!   waits for is an `ask`.
+//! - `api`: the functions that scripts call. `values`: what they say, as bytes and as
+//!   objects. `database`: their statements. `state`: what outlives the process.
+//! - `python`: the interpreter, from its start to its end. The Python half of `ffext`
+//!   is in `python/` beside `src/`, and embedded in the binary; what a reload replaces
+//!   and how is said in its `merge.py`.
+//! - `observe`: what runs, for how long, what failed, what blocks.
 //!
 //! Invariants:
 //! - A session's enter, frames, and leave or offline are handled one at a time, in
@@ -40,58 +49,34 @@
 //! It does not know sockets of clients, nor which gate a client should use; a
 //! scene that ends gives its sessions back to their gates, which hold them.
 
-mod action;
-mod activity;
 mod api;
-mod ask;
-mod body;
-mod context;
 mod crossing;
 mod database;
-mod delivery;
-mod dispatch;
-mod drain;
-mod embedded;
 mod error;
-mod event;
-mod fence;
-mod handlers;
-mod host;
-mod ids;
-mod interpreter;
-mod jobs;
-pub mod json;
-mod leaves;
-mod lifecycle;
-mod meter;
-mod node;
-mod owner;
-mod peers;
-mod report;
+mod network;
+mod observe;
+mod python;
 mod scene;
+mod script;
 mod script_handle;
 mod script_host;
-mod services;
-mod snapshot;
 mod state;
 mod status;
-mod steps;
-mod thread;
-mod turns;
-mod venv;
-mod verdict;
+mod values;
 mod watch;
-mod watchdog;
 
-pub use action::{Action, Audience, Call, Finished, Left, Parcel, Wanted};
-pub use ask::{AskId, Asked};
-pub use crossing::{Closed, Inbox, Outbox};
+pub use crossing::{
+    Closed, Inbox, Outbox,
+    action::{Action, Audience, Call, Finished, Left, Parcel, Wanted},
+    event::{Answer, Enter, Event, Leave, Request, Stay, Verdict, Verify},
+};
 pub use database::DatabaseAnswer;
 pub use error::SceneError;
-pub use event::{Answer, Enter, Event, Leave, Request, Stay, Verdict, Verify};
-pub use peers::Peers;
+pub use network::peers::Peers;
+pub use python::venv::BadVenv;
 pub use scene::{Scene, SceneConfig};
+pub use script::ask::{AskId, Asked};
 pub use script_handle::ScriptHandle;
 pub use script_host::{HostConfig, ScriptHost};
 pub use status::{ReloadOutcome, ScriptStatus, SyntaxProblem};
-pub use venv::BadVenv;
+pub use values::json;

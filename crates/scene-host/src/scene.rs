@@ -13,10 +13,10 @@ use tracing::warn;
 
 use crate::{
     HostConfig, SceneError, ScriptHandle, ScriptHost, ScriptStatus,
-    drain::Drains,
-    fence::Fences,
-    node::{self, Takers},
-    owner::{Desk, run_errands},
+    network::drain::Drains,
+    network::fence::Fences,
+    network::node::{self, Takers},
+    network::owner::{Desk, run_errands},
 };
 
 /// Which scene this is, and what it runs.

@@ -7,7 +7,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Event, Inbox, ReloadOutcome, ScriptStatus, SyntaxProblem, activity::Activity};
+use crate::{
+    Event, Inbox, ReloadOutcome, ScriptStatus, SyntaxProblem, observe::activity::Activity,
+};
 
 /// Asks a script's interpreter for something. Clones ask the same one, and
 /// outlive it: then all that they hear is that it stops.

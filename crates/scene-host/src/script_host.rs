@@ -22,14 +22,14 @@ use tracing::{error, warn};
 
 use crate::{
     Event, Inbox, Outbox, Peers, SceneError, ScriptHandle, ScriptStatus,
-    activity::Activity,
     database::ScriptDatabases,
-    host::Shared,
-    interpreter::Claim,
-    thread::{ScriptThread, Started},
-    venv::Venv,
+    observe::activity::Activity,
+    observe::watchdog::{Target, Watchdog, stack_pipe},
+    python::interpreter::Claim,
+    python::thread::{ScriptThread, Started},
+    python::venv::Venv,
+    script::host::Shared,
     watch::Watch,
-    watchdog::{Target, Watchdog, stack_pipe},
 };
 
 /// A script, and what it may take.

@@ -1,5 +1,8 @@
 //! The folder in which a scene keeps what outlives it.
 
+pub(crate) mod ids;
+pub(crate) mod snapshot;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},

@@ -9,9 +9,10 @@ use pyo3::{
 use session::scene::Held;
 
 use crate::{
-    Parcel, body,
-    delivery::{MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES},
-    host::Host,
+    Parcel,
+    network::delivery::{MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES},
+    script::host::Host,
+    values::body,
 };
 
 /// Where a session is, if it is in this scene.

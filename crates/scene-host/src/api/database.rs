@@ -13,7 +13,7 @@ use pyo3::{
 use crate::{
     Answer, Asked, DatabaseAnswer,
     database::{read_parameters, write_rows},
-    host::{Host, current},
+    script::host::{Host, current},
 };
 
 /// A database, behind `ffext.database.Database`.

@@ -71,7 +71,7 @@ pub(super) fn graft(
 mod tests {
     use std::path::Path;
 
-    use crate::interpreter::tests::with_python;
+    use crate::python::interpreter::tests::with_python;
     use pyo3::{prelude::*, types::PyDict};
 
     /// The tests of reload, with functions grafted here and not by their

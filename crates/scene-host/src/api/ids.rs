@@ -2,7 +2,7 @@
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
-use crate::host::current;
+use crate::script::host::current;
 
 /// An id that was never given before; see `ffext.ids`.
 #[pyfunction]

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
 use crate::{
-    body::{self, read_json},
-    host::current,
+    script::host::current,
+    values::body::{self, read_json},
 };
 
 /// What is sent of a value: `bytes` as they are, messages of thrift and protobuf by

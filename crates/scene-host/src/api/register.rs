@@ -9,11 +9,11 @@ use pyo3::{
 };
 
 use crate::{
-    body::Body,
-    handlers::{Callback, Handler, Handlers},
-    host::current,
-    report::{kind_named, report_elsewhere},
-    steps::Outcome,
+    observe::report::{kind_named, report_elsewhere},
+    script::handlers::{Callback, Handler, Handlers},
+    script::host::current,
+    script::steps::Outcome,
+    values::body::Body,
     watch::OwnFiles,
 };
 

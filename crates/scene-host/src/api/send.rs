@@ -10,7 +10,7 @@ use protocol::{Login, NodeId, v1::Role};
 use pyo3::{exceptions::PyTypeError, prelude::*, types::PyString};
 
 use super::arguments::{find, read_channel, read_node, read_parcel};
-use crate::{Action, Audience, delivery::logins_beside, host::current};
+use crate::{Action, Audience, network::delivery::logins_beside, script::host::current};
 
 /// Sends a session a message: `bytes` as they are, messages of thrift and protobuf by
 /// their types, anything else as JSON.

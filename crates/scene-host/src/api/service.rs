@@ -10,9 +10,9 @@ use pyo3::{
 
 use crate::{
     Action, Answer, Asked, Call, Wanted,
-    body::Body,
-    host::{Host, current},
-    services::{patience, write},
+    script::host::{Host, current},
+    script::services::{patience, write},
+    values::body::Body,
 };
 
 /// Calls a service; what is returned gives its answer, read by `decoder`.

@@ -9,7 +9,7 @@ use pyo3::{
 };
 
 use super::arguments::{find, read_channel, read_node, read_session};
-use crate::{Action, host::current, leaves};
+use crate::{Action, script::host::current, script::leaves};
 
 /// Ends the connection of a session. Its offline follows when the gate has done so;
 /// what was sent to it before this arrives.

@@ -12,7 +12,7 @@ use pyo3::{
     },
 };
 
-use crate::json;
+use crate::values::json;
 
 /// The values of a list or a tuple; None is an empty one.
 ///

@@ -13,7 +13,7 @@ use pyo3::{
 };
 
 use super::shape::{Row, Shape};
-use crate::{body::read_json, json::KeyCache};
+use crate::{values::body::read_json, values::json::KeyCache};
 
 thread_local! {
     /// The shapes of results that have been seen: the same few statements come over

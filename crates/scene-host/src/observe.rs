@@ -1,0 +1,6 @@
+//! What others see of the script: what it does, for how long, and what went wrong.
+
+pub(crate) mod activity;
+pub(crate) mod meter;
+pub(crate) mod report;
+pub(crate) mod watchdog;
