@@ -149,10 +149,8 @@ pub enum Job {
 pub enum Arrived<'s, N> {
     /// Its job has begun, and has to be [ended](Sessions::end_frame).
     Begun {
-        /// The session's seat.
-        seat: SeatId,
-        /// The number of the holding.
-        holding: u32,
+        /// Where the session is.
+        held: Held,
         /// What is kept with the seat.
         name: &'s N,
         /// What was sent.
@@ -364,12 +362,11 @@ impl<N> Sessions<N> {
             }
             return Arrived::Stale;
         };
-        let (id, holding) = (holding.held.seat, holding.held.holding);
+        let held = holding.held;
         if matches!(seat.under_way, UnderWay::Nothing) && seat.jobs.is_empty() {
             seat.under_way = UnderWay::Turn;
             return Arrived::Begun {
-                seat: id,
-                holding,
+                held,
                 name: &seat.name,
                 body,
             };
@@ -377,11 +374,11 @@ impl<N> Sessions<N> {
         seat.jobs.push_back(Job::Frame {
             gate,
             login,
-            holding,
+            holding: held.holding,
             cmd,
             body,
         });
-        Arrived::Waits(id)
+        Arrived::Waits(held.seat)
     }
 
     /// Who sits in a seat.

@@ -17,6 +17,11 @@ use crate::{
 
 /// Where a session is, if it is in this scene.
 pub(super) fn find(host: &Host, session_id: &Bound<'_, PyAny>) -> PyResult<Option<Held>> {
+    if let Some((name, held)) = host.turn.get()
+        && name == session_id.as_ptr().addr()
+    {
+        return Ok(Some(held));
+    }
     let text = read_session(session_id)?;
     Ok(host.sessions.borrow().find(text))
 }

@@ -21,10 +21,18 @@ use crate::Action;
 #[derive(Debug)]
 pub struct Outbox {
     waiting: Mutex<Waiting>,
+    /// What was handed over and not taken.
     bytes: AtomicUsize,
+    /// What was reserved since. Only the script's thread writes it.
+    reserved: Own,
     limit: usize,
     ready: Notify,
 }
+
+/// On a line of the cache that no other thread has.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Own(AtomicUsize);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -40,6 +48,7 @@ impl Outbox {
         Outbox {
             waiting: Mutex::default(),
             bytes: AtomicUsize::new(0),
+            reserved: Own::default(),
             limit,
             ready: Notify::new(),
         }
@@ -47,8 +56,8 @@ impl Outbox {
 
     /// Reserves room for a message of `length` bytes; false if there is none.
     pub(crate) fn reserve(&self, length: usize) -> bool {
-        // Only the script's thread adds, so that nobody comes between.
-        if self.bytes.load(Ordering::Relaxed) + length + Self::OVERHEAD > self.limit {
+        let taken = self.bytes.load(Ordering::Relaxed) + self.reserved();
+        if taken + length + Self::OVERHEAD > self.limit {
             return false;
         }
         self.charge(length);
@@ -57,8 +66,12 @@ impl Outbox {
 
     /// Takes room for a message of `length` bytes that is not refused.
     pub(crate) fn charge(&self, length: usize) {
-        self.bytes
-            .fetch_add(length + Self::OVERHEAD, Ordering::Relaxed);
+        let reserved = self.reserved() + length + Self::OVERHEAD;
+        self.reserved.0.store(reserved, Ordering::Relaxed);
+    }
+
+    fn reserved(&self) -> usize {
+        self.reserved.0.load(Ordering::Relaxed)
     }
 
     /// Hands over everything in `actions`.
@@ -66,6 +79,9 @@ impl Outbox {
         if actions.is_empty() {
             return;
         }
+        // Before anybody can take what it is for.
+        let reserved = self.reserved.0.swap(0, Ordering::Relaxed);
+        self.bytes.fetch_add(reserved, Ordering::Relaxed);
         {
             let mut waiting = self.waiting();
             if waiting.actions.is_empty() {
@@ -114,7 +130,7 @@ impl Outbox {
 
     /// Whether there is ample room.
     pub(crate) fn is_half_empty(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) < self.limit / 2
+        self.bytes.load(Ordering::Relaxed) + self.reserved() < self.limit / 2
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

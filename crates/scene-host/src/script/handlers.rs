@@ -1,6 +1,6 @@
 //! Which functions of the script take what.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use foldhash::HashMap;
 use pyo3::prelude::*;
@@ -10,9 +10,9 @@ use crate::{observe::activity::Label, values::body::Body};
 /// The functions that are in force. Replaced as a whole by each load.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers {
-    calls: HashMap<u16, Arc<Handler>>,
-    services: HashMap<u16, Arc<Handler>>,
-    callbacks: [Option<Arc<Handler>>; 4],
+    calls: HashMap<u16, Rc<Handler>>,
+    services: HashMap<u16, Rc<Handler>>,
+    callbacks: [Option<Rc<Handler>>; 4],
 }
 
 /// A function of the script.
@@ -61,12 +61,12 @@ impl Callback {
 
 impl Handlers {
     /// Who takes the frames of a command.
-    pub(crate) fn call(&self, cmd: u16) -> Option<Arc<Handler>> {
+    pub(crate) fn call(&self, cmd: u16) -> Option<Rc<Handler>> {
         self.calls.get(&cmd).cloned()
     }
 
     /// Who answers the calls of a command.
-    pub(crate) fn service(&self, cmd: u16) -> Option<Arc<Handler>> {
+    pub(crate) fn service(&self, cmd: u16) -> Option<Rc<Handler>> {
         self.services.get(&cmd).cloned()
     }
 
@@ -78,19 +78,19 @@ impl Handlers {
     }
 
     /// Who is told of something.
-    pub(crate) fn callback(&self, callback: Callback) -> Option<Arc<Handler>> {
+    pub(crate) fn callback(&self, callback: Callback) -> Option<Rc<Handler>> {
         self.callbacks[callback as usize].clone()
     }
 
     pub(crate) fn set_call(&mut self, cmd: u16, handler: Handler) {
-        self.calls.insert(cmd, Arc::new(handler));
+        self.calls.insert(cmd, Rc::new(handler));
     }
 
     pub(crate) fn set_service(&mut self, cmd: u16, handler: Handler) {
-        self.services.insert(cmd, Arc::new(handler));
+        self.services.insert(cmd, Rc::new(handler));
     }
 
     pub(crate) fn set_callback(&mut self, callback: Callback, handler: Handler) {
-        self.callbacks[callback as usize] = Some(Arc::new(handler));
+        self.callbacks[callback as usize] = Some(Rc::new(handler));
     }
 }

@@ -21,7 +21,7 @@ use foldhash::HashMap;
 use metrics::counter;
 use protocol::{NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
-use session::scene::{SeatId, Sessions};
+use session::scene::{Held, SeatId, Sessions};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -103,6 +103,9 @@ pub(crate) struct Host {
     /// Who waits until no session of a gate is here.
     pub(crate) fences: RefCell<Vec<(NodeId, oneshot::Sender<()>)>>,
     pub(crate) python: Callables,
+    /// The session whose frame is being handled, and its id's own object: most of
+    /// what a handler sends is for that one, which is not looked for then.
+    pub(crate) turn: Cell<Option<(usize, Held)>>,
     gathered: RefCell<Vec<Action>>,
     /// Whether somebody will hand over what is gathered.
     flush_is_due: Cell<bool>,
@@ -196,6 +199,7 @@ impl Host {
             heir: RefCell::default(),
             fences: RefCell::default(),
             python,
+            turn: Cell::new(None),
             gathered: RefCell::default(),
             flush_is_due: Cell::new(false),
             outbox_is_full: Cell::new(false),
@@ -253,7 +257,7 @@ impl Host {
     pub(crate) fn send(&self, py: Python<'_>, message: Action) -> bool {
         let outbox = &self.shared.outbox;
         if outbox.reserve(message.message_bytes().unwrap_or(0)) {
-            if outbox.is_half_empty() {
+            if self.outbox_is_full.get() && outbox.is_half_empty() {
                 self.outbox_is_full.set(false);
             }
             self.act(py, message);

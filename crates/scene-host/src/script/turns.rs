@@ -1,6 +1,6 @@
 //! A session's turns: its enter, its frames, its leave or offline, one at a time.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
 use bytes::Bytes;
 use metrics::counter;
@@ -44,15 +44,10 @@ impl Host {
         cmd: u16,
         body: Bytes,
     ) {
-        let (seat, holding, name, body) = {
+        let (held, name, body) = {
             let mut sessions = self.sessions.borrow_mut();
             match sessions.begin_frame(gate, login, cmd, body) {
-                Arrived::Begun {
-                    seat,
-                    holding,
-                    name,
-                    body,
-                } => (seat, holding, name.clone_ref(py), body),
+                Arrived::Begun { held, name, body } => (held, name.clone_ref(py), body),
                 Arrived::Waits(seat) => {
                     drop(sessions);
                     return self.run_jobs(py, seat);
@@ -64,11 +59,13 @@ impl Host {
                 }
             }
         };
-        let sender = (gate, login, holding);
+        let (seat, sender) = (held.seat, (gate, login, held.holding));
+        self.turn.set(Some((name.as_ptr().addr(), held)));
         let is_done = self
             .python
             .context
             .run_in_copy(py, || self.run_frame(py, seat, &name, sender, cmd, &body));
+        self.turn.set(None);
         if is_done {
             let has_more = self.sessions.borrow_mut().end_frame(seat);
             if has_more {
@@ -255,7 +252,7 @@ impl Host {
         name: &Py<PyString>,
         cmd: u16,
         body: &Bytes,
-    ) -> Option<(Arc<Handler>, Outcome<'py>)> {
+    ) -> Option<(Rc<Handler>, Outcome<'py>)> {
         let Some(handler) = self.handlers.borrow().call(cmd) else {
             counter!("redrabbit_unknown_cmds_total").increment(1);
             if self.is_new_complaint(seat, Complaint::UnknownCmd) {

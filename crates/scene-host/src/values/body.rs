@@ -78,6 +78,9 @@ pub(crate) fn read_json<'py>(
 /// `TypeError` for what can be none of these, `ValueError` for what is longer than
 /// `limit`.
 pub(crate) fn write(value: &Bound<'_, PyAny>, limit: usize) -> PyResult<Bytes> {
+    if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+        return copy(bytes, limit);
+    }
     if json::has_form(value) {
         return write_json(value, limit);
     }

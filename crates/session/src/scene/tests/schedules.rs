@@ -132,20 +132,23 @@ impl Driver {
     /// A frame whose turn it may be at once.
     fn begin_frame(&mut self, gate: NodeId, login: Login) {
         let cmd = self.frames;
-        let Arrived::Begun { seat, holding, .. } =
-            self.table.begin_frame(gate, login, cmd, Bytes::new())
+        let Arrived::Begun { held, .. } = self.table.begin_frame(gate, login, cmd, Bytes::new())
         else {
             return;
         };
         let job = Job::Frame {
             gate,
             login,
-            holding,
+            holding: held.holding,
             cmd,
             body: Bytes::new(),
         };
-        let session = self.table.session(seat).expect("it has begun").to_string();
-        self.has_begun(seat, job, session);
+        let session = self
+            .table
+            .session(held.seat)
+            .expect("it has begun")
+            .to_string();
+        self.has_begun(held.seat, job, session);
     }
 
     fn offline(&mut self, gate: NodeId, login: Login) {
