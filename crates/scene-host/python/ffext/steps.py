@@ -25,8 +25,14 @@ def prepare(begun, context):
         return None
     kept = []
 
+    wanted, call_later = context, loop.call_soon
+
     def call_soon(callback, *arguments, context=None):
-        kept.append(callback)
+        if context is wanted and not kept:
+            kept.append(callback)
+            return None
+        # A finalizer's, which the making of the task has caused to run.
+        return call_later(callback, *arguments, context=context)
 
     # A task asks its loop for its first step when it is made.
     loop.call_soon = call_soon

@@ -101,6 +101,8 @@ pub enum Answer {
     Found(Result<Option<Arc<NodeRecord>>, CallError>),
     /// A database was asked.
     Database(DatabaseAnswer),
+    /// Whatever it was, it has ended without a result.
+    Lost(CallError),
 }
 
 /// A client that wants to come in.

@@ -44,12 +44,48 @@ struct Waiting {
 impl Asked {
     /// Does the work, unless the script stops waiting for it, and answers.
     pub async fn answer(self, inbox: Arc<Inbox>, work: impl Future<Output = Answer>) {
+        let owed = Owed {
+            ask: self.id,
+            inbox: Some(inbox),
+        };
         let done = self.given_up.run_until_cancelled(work).await;
-        if let Some(answer) = done {
-            let ask = self.id;
+        match done {
+            Some(answer) => owed.pay(answer),
+            // Nobody waits for it.
+            None => owed.forget(),
+        }
+    }
+}
+
+/// An answer that is owed, whatever becomes of the work.
+struct Owed {
+    ask: AskId,
+    inbox: Option<Arc<Inbox>>,
+}
+
+impl Owed {
+    fn pay(mut self, answer: Answer) {
+        self.give(answer);
+    }
+
+    fn forget(mut self) {
+        self.inbox = None;
+    }
+
+    fn give(&mut self, answer: Answer) {
+        if let Some(inbox) = self.inbox.take() {
+            let ask = self.ask;
             // A script that has ended waits for nothing.
             let _ = inbox.push(Event::Answer { ask, answer });
         }
+    }
+}
+
+/// The work has ended without a result: its task is gone.
+impl Drop for Owed {
+    fn drop(&mut self) {
+        let error = CallError::new(ErrorKind::Unavailable, "the work was given up");
+        self.give(Answer::Lost(error));
     }
 }
 
@@ -122,7 +158,13 @@ impl Host {
             return;
         };
         let future = future.bind(py);
-        let given = match convert(py, answer) {
+        let converted = match answer {
+            Answer::Lost(error) => self
+                .call_error(py, &error)
+                .and_then(|error| Err(PyErr::from_value(error))),
+            answer => convert(py, answer),
+        };
+        let given = match converted {
             Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
             Err(error) => future.call_method1(intern!(py, "set_exception"), (error,)),
         };

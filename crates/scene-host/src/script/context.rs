@@ -21,12 +21,27 @@ impl Context {
         context.map(|context| Context(context.unbind()))
     }
 
-    /// Whether both hold the same: which costs little where one is a copy of the
-    /// other that has not been written to.
+    /// Whether both hold the same objects: not equal ones, which are another's.
     pub(crate) fn is_like(&self, py: Python<'_>, other: &Context) -> bool {
         let (own, other) = (self.0.bind(py), other.0.bind(py));
-        // An object in it that cannot be compared is another.
-        own.eq(other).unwrap_or(false)
+        let is_like = || -> PyResult<bool> {
+            let count = own.len()?;
+            if count != other.len()? {
+                return Ok(false);
+            }
+            if count == 0 {
+                return Ok(true);
+            }
+            for variable in own.try_iter()? {
+                let variable = variable?;
+                if !own.get_item(&variable)?.is(&other.get_item(&variable)?) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        // A variable that only one of them has.
+        is_like().unwrap_or(false)
     }
 
     /// The object.

@@ -35,6 +35,9 @@ pub(crate) struct Reply {
 /// How many services the directory shows of a scene.
 const SHOWN: usize = 4_096;
 
+/// How many calls may be under way: those that `async` functions answer, too.
+const UNDER_WAY: usize = 16_384;
+
 /// Of an error's text, how much its caller is told.
 const LONGEST_REASON: usize = 300;
 
@@ -75,6 +78,12 @@ impl Host {
         };
         if matches!(self.phase.get(), Phase::Ending | Phase::Ended) {
             return reply.fail(ErrorKind::Unavailable, "the scene is stopping");
+        }
+        if Rc::strong_count(&self.serving) > UNDER_WAY {
+            return reply.fail(
+                ErrorKind::Overloaded,
+                "too many calls of the script are under way",
+            );
         }
         let handler = self.handlers.borrow().service(cmd);
         let Some(handler) = handler else {

@@ -276,6 +276,10 @@ import ffext
 def verify(session_key, online_time, ip, gate_name):
     return [session_key]
 
+@ffext.reg_service(7)
+def is_there(name):
+    return ffext.is_exist(name)
+
 @ffext.session_offline_callback
 async def offline(session_id, online_time):
     turned = await ffext.call_service('svc@0', 1, session_id)
@@ -295,7 +299,17 @@ async def offline(session_id, online_time):
         gate.enter("ann").await;
         let is_here = || service.record(gate.scene).is_some();
         eventually(is_here, || "no scene".to_owned()).await;
+        // The other way round, too: it will call by name.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while gate.ask(7, json!("svc@0")).await != true {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the service is unknown"
+            );
+        }
         group.stop().await;
-        assert_eq!(told.recv().await.unwrap(), r#"["ann","offline"]"#);
+        let told = tokio::time::timeout(PATIENCE, told.recv()).await;
+        let told = told.expect("the offline function has called nobody");
+        assert_eq!(told.unwrap(), r#"["ann","offline"]"#);
     });
 }
