@@ -67,7 +67,7 @@ impl Slot {
         match sort(&sql) {
             Sort::Plain => {}
             Sort::Nothing => return Err(Error::nothing()),
-            Sort::Boundary | Sort::BackToSavepoint => {
+            Sort::Boundary | Sort::BackToSavepoint | Sort::Savepoint => {
                 return Err(Error::refused(
                     "a transaction is not begun or ended by a statement, since each may have \
                      another connection: use transaction()",

@@ -8,7 +8,8 @@ pub struct ScriptStatus {
     /// Counts the loads since the scene started, the first being 1; 0 while no
     /// script has loaded.
     pub version: u32,
-    /// The first 12 hexadecimal digits of the SHA-256 of the script's source.
+    /// The first 12 hexadecimal digits of the SHA-256 of the script's source; where it
+    /// imports modules of its own, of all their sources.
     pub hash: String,
     /// The commands that it serves to other nodes, in rising order.
     pub services: Vec<u16>,
@@ -27,7 +28,7 @@ pub struct ReloadOutcome {
     pub module: String,
     /// The version of the script from now on.
     pub version: u32,
-    /// The first 12 hexadecimal digits of the SHA-256 of the source.
+    /// As in [`ScriptStatus`].
     pub hash: String,
     /// What could not be replaced and runs on as old code, by name.
     pub kept: Vec<String>,

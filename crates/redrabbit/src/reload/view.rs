@@ -19,7 +19,7 @@ impl Row {
     /// It has loaded the script, or says why not.
     pub(super) fn answered(scene: &NodeName, response: &ReloadResponse) -> Row {
         let note = match (response.ok, response.kept.is_empty()) {
-            (true, true) => String::new(),
+            (true, true) => with_what(&response.text),
             (true, false) => format!("kept as it was: {}", response.kept.join(", ")),
             (false, _) => {
                 let text = response.text.as_str();
@@ -63,6 +63,15 @@ impl Row {
     /// Whether nothing is wrong with it.
     pub(super) fn is_good(&self) -> bool {
         self.is_good
+    }
+}
+
+/// Which modules were loaded with the script, if any were.
+fn with_what(text: &str) -> String {
+    let (_, names) = text.split_once(", with ").unwrap_or_default();
+    match names {
+        "" => String::new(),
+        names => format!("with {names}"),
     }
 }
 

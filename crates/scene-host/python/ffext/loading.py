@@ -7,6 +7,7 @@ succeeded does anything change. See :mod:`ffext.merge` for what changes then.
 
 import asyncio
 import gc
+import hashlib
 import importlib.util
 import os
 import sys
@@ -115,12 +116,17 @@ class Loader:
             changed = self._changed()
             runs[:0] = [self._prepare(name, changed[name]) for name in in_order(changed)]
         kept = self._run(runs)
-        source = runs[-1].source
-        version = self.version.version + 1
-        script_hash = source.hash if main == self.name else self.version.hash
-        self.version = Version(version, script_hash)
+        self.version = Version(self.version.version + 1, self._content())
         names = [run.name for run in runs]
-        return Reload(main, version, source.hash, kept, modules=names)
+        return Reload(main, *self.version, kept, modules=names)
+
+    def _content(self):
+        """A hash of all that the script is: two scenes that have the same run the
+        same sources."""
+        if set(self._hashes) <= {self.name}:
+            return self._hashes.get(self.name, "")
+        sources = "".join(f"{name} {hash}\n" for name, hash in sorted(self._hashes.items()))
+        return hashlib.sha256(sources.encode()).hexdigest()[:12]
 
     def _source(self, name):
         """The source of the script, or of a module that has been loaded."""
@@ -342,6 +348,6 @@ def version():
         number, source = ffext.version()   # 3, 'a1b2c3d4e5f6'
 
     ``version`` counts its loads, ``hash`` is the first 12 hexadecimal digits of the
-    SHA-256 of its source.
+    SHA-256 of its source, or, where it imports modules of its own, of all of them.
     """
     return loader.version

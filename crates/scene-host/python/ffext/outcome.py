@@ -23,7 +23,8 @@ class Reload:
         self.modules = (module,) if modules is None else tuple(modules)
         #: The version of the script from now on; a counter of loads.
         self.version = version
-        #: The first 12 hexadecimal digits of the SHA-256 of the source.
+        #: 12 hexadecimal digits that are the same for the same sources: of the script
+        #: and of all modules of its own.
         self.hash = hash
         #: What could not be replaced and runs on as old code, by name.
         self.kept = tuple(kept)

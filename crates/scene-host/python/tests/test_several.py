@@ -42,6 +42,18 @@ class Several(SceneCase):
         self.assertEqual(self.result.modules, ("main",))
         self.assertEqual(fake_host.loads[-2][0], "one, main")
 
+    async def test_the_hash_is_of_all_own_modules(self):
+        self.write("PRICE = 1\n", "one")
+        self.load("import one\n")
+        first = ffext.version().hash
+        self.write("PRICE = 2\n", "one")
+        self.all()
+        self.assertNotEqual(ffext.version().hash, first)
+        self.assertEqual(self.result.hash, ffext.version().hash)
+        self.write("PRICE = 1\n", "one")
+        self.all()
+        self.assertEqual(ffext.version().hash, first)
+
     async def test_modules_are_loaded_after_those_that_they_import(self):
         names = ("a", "b", "c")
         chain = {"a": "import b\n", "b": "from c import order\n", "c": "order = []\n"}
