@@ -98,6 +98,15 @@ impl Lease {
         if self.state == State::Clean {
             self.state = State::Open;
         }
+        if let Some(Connection::Sqlite(link)) = &self.connection {
+            link.set_open();
+        }
+    }
+
+    /// Whether the database has rolled the transaction back by itself, and would
+    /// carry out what comes next outside of it.
+    pub(crate) fn is_rolled_back(&self) -> bool {
+        matches!(&self.connection, Some(Connection::Sqlite(link)) if link.is_rolled_back())
     }
 
     /// The transaction has ended.

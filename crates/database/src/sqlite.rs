@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -31,6 +31,7 @@ use sqlx::{
 use crate::{
     Date, DateTime, Error, ErrorKind, Rows, Time, Value,
     gather::{Backend, check_count, columns_of, gather, in_parameter},
+    statement::is_several,
     url::File,
 };
 
@@ -38,6 +39,9 @@ use crate::{
 pub(crate) struct Sqlite3 {
     connection: SqliteConnection,
     pub(crate) watch: Watch,
+    /// Whether a transaction has been rolled back, by whatever: a statement's
+    /// `OR ROLLBACK` does it as well.
+    rolled_back: Arc<AtomicBool>,
     /// What is known of statements: how many placeholders each has, and whether it
     /// has columns.
     known: HashMap<Arc<str>, (usize, bool)>,
@@ -110,14 +114,16 @@ impl Sqlite3 {
         let mut connection = opened?;
         let watch = Watch::default();
         let seen = watch.clone();
-        connection
-            .lock_handle()
-            .await
-            .map_err(Self::error)?
-            .set_progress_handler(Watch::EVERY, move || !seen.is_over());
+        let rolled_back = Arc::new(AtomicBool::new(false));
+        let told = rolled_back.clone();
+        let mut handle = connection.lock_handle().await.map_err(Self::error)?;
+        handle.set_progress_handler(Watch::EVERY, move || !seen.is_over());
+        handle.set_rollback_hook(move || told.store(true, Ordering::Relaxed));
+        drop(handle);
         Ok(Sqlite3 {
             connection,
             watch,
+            rolled_back,
             known: HashMap::new(),
         })
     }
@@ -141,9 +147,24 @@ impl Sqlite3 {
         let steps = self.connection.fetch_many(query);
         let mut rows = gather::<Self>(steps, Vec::new(), limit).await?;
         if has_columns && rows.rows.is_empty() {
-            rows.columns = columns_of(&self.prepare(sql).await?);
+            rows.columns = columns_of(&self.prepare(sql.clone()).await?);
+        }
+        // SQLite goes on telling of the row that was inserted last on the connection,
+        // whoever has inserted it.
+        if rows.affected == 0 || !is_insert(&sql) {
+            rows.last_id = None;
         }
         Ok(rows)
+    }
+
+    /// A transaction has begun.
+    pub(crate) fn set_open(&self) {
+        self.rolled_back.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the transaction that has begun last was rolled back.
+    pub(crate) fn is_rolled_back(&self) -> bool {
+        self.rolled_back.load(Ordering::Relaxed)
     }
 
     async fn prepare(&mut self, sql: Arc<str>) -> Result<SqliteStatement, Error> {
@@ -152,6 +173,12 @@ impl Sqlite3 {
     }
 
     async fn learn(&mut self, sql: &Arc<str>) -> Result<(usize, bool), Error> {
+        if is_several(sql) {
+            return Err(Error::refused(
+                "a text with several statements: give them one by one, in a transaction if they \
+                 belong together",
+            ));
+        }
         let statement = self.prepare(sql.clone()).await?;
         let wanted = statement.parameters().map_or(0, |parameters| {
             parameters.right_or_else(<[SqliteTypeInfo]>::len)
@@ -286,6 +313,27 @@ impl Encode<'_, Sqlite> for Null {
     ) -> Result<IsNull, BoxDynError> {
         Ok(IsNull::Yes)
     }
+}
+
+/// Whether a statement's first word says that it inserts rows.
+fn is_insert(sql: &str) -> bool {
+    let mut rest = sql;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
+        let end = if rest.starts_with("--") {
+            "\n"
+        } else if rest.starts_with("/*") {
+            "*/"
+        } else {
+            break;
+        };
+        rest = rest.split_once(end).map_or("", |(_, behind)| behind);
+    }
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic());
+    let word = &rest[..end.unwrap_or(rest.len())];
+    ["INSERT", "REPLACE"]
+        .iter()
+        .any(|insert| word.eq_ignore_ascii_case(insert))
 }
 
 fn classify(error: &dyn DatabaseError) -> ErrorKind {

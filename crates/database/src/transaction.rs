@@ -2,16 +2,20 @@
 
 use std::{
     fmt,
+    future::{self, Future},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep_until, timeout_at},
+    sync::{Mutex, OwnedMutexGuard, oneshot},
+    task::unconstrained,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -24,19 +28,32 @@ use crate::{
 
 /// A transaction: one connection, until it is committed, rolled back, or dropped,
 /// which rolls it back. Clones are the same one.
+///
+/// What is asked of it is done in the order in which it was asked, not in that in
+/// which the futures are polled: each has its place when it is made.
 #[derive(Clone)]
 pub struct Transaction(Arc<Inner>);
 
 struct Inner {
     pool: Arc<Pool>,
     /// Taken at the end. Statements wait here for each other.
-    lease: Mutex<Option<Lease>>,
+    held: Arc<Mutex<Option<Held>>>,
     deadline: Instant,
     /// Whether the database has undone it already, or will at the end.
     is_undone: AtomicBool,
     /// PostgreSQL undoes a transaction that has had an error.
     errors_undo: bool,
 }
+
+/// What a transaction has until its end.
+struct Held {
+    lease: Lease,
+    /// Whoever watches the time limit is told of the end by its being dropped.
+    _watched: oneshot::Sender<()>,
+}
+
+/// A place among those that have asked something of a transaction.
+type Turn = Pin<Box<dyn Future<Output = OwnedMutexGuard<Option<Held>>> + Send>>;
 
 impl Transaction {
     /// How long the end may take.
@@ -57,9 +74,14 @@ impl Transaction {
         };
         lease.run(begin.into(), &[], deadline).await?;
         lease.set_open();
+        let (watched, ended) = oneshot::channel();
+        let held = Held {
+            lease,
+            _watched: watched,
+        };
         let transaction = Transaction(Arc::new(Inner {
             pool: pool.clone(),
-            lease: Mutex::new(Some(lease)),
+            held: Arc::new(Mutex::new(Some(held))),
             deadline: Instant::now() + limit,
             is_undone: AtomicBool::new(false),
             errors_undo: matches!(pool.url().target, Target::Postgres(_)),
@@ -67,8 +89,8 @@ impl Transaction {
         let watched = Arc::downgrade(&transaction.0);
         let until = transaction.0.deadline;
         pool.spawn(async move {
-            sleep_until(until).await;
-            if let Some(inner) = watched.upgrade() {
+            let is_over = timeout_at(until, ended).await.is_err();
+            if is_over && let Some(inner) = watched.upgrade() {
                 Transaction(inner).roll_back().await;
             }
         });
@@ -79,9 +101,23 @@ impl Transaction {
     ///
     /// # Errors
     /// Any kind. After an error that has ended it (a lost connection, a time limit, a
-    /// conflict; any error in PostgreSQL, unless a savepoint is gone back to)
-    /// everything but its end is refused.
-    pub async fn run(&self, sql: Arc<str>, parameters: Vec<Value>) -> Result<Rows, Error> {
+    /// conflict; any error in PostgreSQL, unless a savepoint is gone back to; one with
+    /// `ON CONFLICT ROLLBACK` in SQLite) everything but its end is refused.
+    pub fn run(
+        &self,
+        sql: Arc<str>,
+        parameters: Vec<Value>,
+    ) -> impl Future<Output = Result<Rows, Error>> + Send + use<> {
+        let (this, turn) = (self.clone(), self.turn());
+        async move { this.run_in(turn, sql, parameters).await }
+    }
+
+    async fn run_in(
+        &self,
+        turn: Turn,
+        sql: Arc<str>,
+        parameters: Vec<Value>,
+    ) -> Result<Rows, Error> {
         let sort = sort(&sql);
         if sort == Sort::Boundary {
             return Err(Error::refused(
@@ -93,16 +129,17 @@ impl Transaction {
             return Err(Error::nothing());
         }
         let deadline = (Instant::now() + self.0.pool.settings().timeout).min(self.0.deadline);
-        let mut held = timeout_at(deadline, self.0.lease.lock())
-            .await
-            .map_err(|_| self.over())?;
+        let mut held = timeout_at(deadline, turn).await.map_err(|_| self.over())?;
         let goes_back = self.0.errors_undo && sort == Sort::BackToSavepoint;
         if self.is_undone() && !goes_back {
             return Err(Self::undone());
         }
-        let lease = held.as_mut().ok_or_else(|| self.over())?;
+        let lease = &mut held.as_mut().ok_or_else(|| self.over())?.lease;
         let result = lease.run(sql, &parameters, deadline).await;
         let is_usable = lease.is_usable();
+        if lease.is_rolled_back() {
+            self.0.is_undone.store(true, Ordering::Relaxed);
+        }
         match &result {
             Ok(_) if goes_back => self.0.is_undone.store(false, Ordering::Relaxed),
             Ok(_) => {}
@@ -124,8 +161,13 @@ impl Transaction {
     /// # Errors
     /// It was not committed, but undone; with `unavailable` or `deadline_exceeded` it
     /// may have been committed.
-    pub async fn commit(&self) -> Result<(), Error> {
-        let Some(mut lease) = self.0.lease.lock().await.take() else {
+    pub fn commit(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (this, turn) = (self.clone(), self.turn());
+        async move { this.commit_in(turn).await }
+    }
+
+    async fn commit_in(&self, turn: Turn) -> Result<(), Error> {
+        let Some(Held { mut lease, .. }) = turn.await.take() else {
             return Err(if self.is_undone() {
                 Self::undone()
             } else {
@@ -143,10 +185,23 @@ impl Transaction {
     }
 
     /// Undoes what it has done. Nothing is wrong if it has ended already.
-    pub async fn roll_back(&self) {
-        let lease = self.0.lease.lock().await.take();
-        if let Some(mut lease) = lease {
-            roll_back(&mut lease).await;
+    pub fn roll_back(&self) -> impl Future<Output = ()> + Send + use<> {
+        let turn = self.turn();
+        async move {
+            let held = turn.await.take();
+            if let Some(Held { mut lease, .. }) = held {
+                roll_back(&mut lease).await;
+            }
+        }
+    }
+
+    /// Whoever is polled once has its place; by a task that has used up its share of
+    /// the time, too.
+    fn turn(&self) -> Turn {
+        let mut waits: Turn = Box::pin(unconstrained(self.0.held.clone().lock_owned()));
+        match waits.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(held) => Box::pin(future::ready(held)),
+            Poll::Pending => waits,
         }
     }
 
@@ -173,6 +228,10 @@ impl Transaction {
 /// Whatever is not clean afterwards ends with the lease.
 async fn roll_back(lease: &mut Lease) {
     let deadline = Instant::now() + Transaction::END;
+    if lease.is_usable() && lease.is_rolled_back() {
+        lease.set_clean();
+        return;
+    }
     if lease.is_usable() && lease.run("ROLLBACK".into(), &[], deadline).await.is_ok() {
         lease.set_clean();
     }

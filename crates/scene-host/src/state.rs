@@ -6,7 +6,7 @@ pub(crate) mod snapshot;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,23 @@ use protocol::NodeName;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StateFolder {
     path: Option<PathBuf>,
+}
+
+/// Whoever else can write there can choose with what a scene begins.
+fn check_owner(path: &Path) -> io::Result<()> {
+    let folder = fs::metadata(path)?;
+    let is_own = folder.uid() == rustix::process::geteuid().as_raw();
+    if is_own && folder.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "{} is another user's, or others may write to it: give the scene a state_dir of its \
+             own (chown it, chmod 700)",
+            path.display()
+        ),
+    ))
 }
 
 impl StateFolder {
@@ -45,6 +62,7 @@ impl StateFolder {
             )
         })?;
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        check_owner(path)?;
         Ok(path)
     }
 
@@ -56,6 +74,9 @@ impl StateFolder {
         let Some(path) = &self.path else {
             return Ok(None);
         };
+        if path.exists() {
+            check_owner(path)?;
+        }
         match fs::read(path.join(file)) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -109,6 +130,22 @@ mod tests {
 
     fn folder(state_dir: Option<&Path>) -> StateFolder {
         StateFolder::new(state_dir, &"scene@0".parse().unwrap())
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_believed() {
+        let place = tempfile::tempdir().unwrap();
+        let state = folder(Some(place.path()));
+        state.replace("a", &[b"ours"]).unwrap();
+        let path = state.path().unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        for refused in [state.read("a").map(drop), state.replace("a", &[b"theirs"])] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            assert!(error.to_string().contains("chmod 700"), "{error}");
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(state.read("a").unwrap().unwrap(), b"ours");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a statement returns, and when it is refused.
 
-use database::{ErrorKind, Value};
+use database::{ErrorKind, Settings, Value};
 
 use crate::servers::{ALL, Kind, Test};
 
@@ -40,6 +40,26 @@ async fn changed_rows_are_counted_and_the_last_id_is_told() {
         }
         let done = test.run("UPDATE statements_ids SET name = 'c'").await;
         assert_eq!(done.affected, 2, "{kind:?}");
+        assert_eq!(done.last_id, None, "{kind:?}");
+        let none = "DELETE FROM statements_ids WHERE id = 77";
+        assert_eq!(test.run(none).await.last_id, None, "{kind:?}");
+    }
+    let test = Test::with(
+        Kind::Sqlite,
+        Settings {
+            pool: 1,
+            ..Settings::default()
+        },
+    );
+    test.table("again", "id INTEGER PRIMARY KEY").await;
+    for (sql, id) in [
+        ("/* a */ insert INTO again VALUES (5)", Some(5)),
+        ("INSERT OR IGNORE INTO again VALUES (5)", None),
+        ("REPLACE INTO again VALUES (5)", Some(5)),
+        ("SELECT 1", None),
+        ("CREATE TABLE inserted (n)", None),
+    ] {
+        assert_eq!(test.run(sql).await.last_id, id, "{sql}");
     }
     let test = Test::new(Kind::Postgres);
     test.table("statements_serial", "id BIGSERIAL, name TEXT")

@@ -209,3 +209,83 @@ async fn writers_of_one_sqlite_file_wait_for_each_other() {
         [[Value::Int(20)]]
     );
 }
+
+#[tokio::test]
+async fn what_sqlite_has_rolled_back_by_itself_takes_nothing_more() {
+    for kind in [Kind::Sqlite, Kind::Memory] {
+        let test = Test::new(kind);
+        test.table("rolled_back", "n INTEGER PRIMARY KEY").await;
+        test.run(
+            "CREATE TRIGGER no_13 BEFORE INSERT ON rolled_back WHEN NEW.n = 13 \
+             BEGIN SELECT RAISE(ROLLBACK, 'no 13'); END",
+        )
+        .await;
+        for undoing in [
+            "INSERT OR ROLLBACK INTO rolled_back VALUES (1)",
+            "INSERT INTO rolled_back VALUES (13)",
+        ] {
+            let transaction = begin(&test).await;
+            insert(&test, &transaction, "rolled_back", 1).await;
+            let error = transaction.run(undoing.into(), vec![]).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Constraint, "{error}");
+            // SQLite would carry this out by itself.
+            let next = "INSERT INTO rolled_back VALUES (2)";
+            let error = transaction.run(next.into(), vec![]).await.unwrap_err();
+            assert!(error.message.contains("undone"), "{error}");
+            let error = transaction.commit().await.unwrap_err();
+            assert!(error.message.contains("undone"), "{error}");
+            assert!(held(&test, "rolled_back").await.is_empty());
+        }
+        // An error that undoes its statement alone does not end a transaction.
+        let transaction = begin(&test).await;
+        insert(&test, &transaction, "rolled_back", 1).await;
+        let again = "INSERT INTO rolled_back VALUES (1)";
+        transaction.run(again.into(), vec![]).await.unwrap_err();
+        insert(&test, &transaction, "rolled_back", 2).await;
+        transaction.commit().await.unwrap();
+        assert_eq!(
+            held(&test, "rolled_back").await,
+            [[Value::Int(1)], [Value::Int(2)]]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_transaction_is_done_in_that_order() {
+    let test = Test::new(Kind::Memory);
+    test.table("asked", "n INTEGER").await;
+    let transaction = begin(&test).await;
+    let first = transaction.run("INSERT INTO asked VALUES (1)".into(), vec![]);
+    let second = transaction.run("SELECT n FROM asked".into(), vec![]);
+    let committed = transaction.commit();
+    // Polled the other way round.
+    let (committed, second, first) = tokio::join!(committed, second, first);
+    first.unwrap();
+    assert_eq!(second.unwrap().rows, [[Value::Int(1)]]);
+    committed.unwrap();
+    assert_eq!(held(&test, "asked").await, [[Value::Int(1)]]);
+}
+
+#[tokio::test]
+async fn nobody_watches_a_transaction_that_has_ended() {
+    let test = Test::new(Kind::Memory);
+    test.run("SELECT 1").await;
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = tasks();
+    for _ in 0..10 {
+        begin(&test).await.commit().await.unwrap();
+        begin(&test).await.roll_back().await;
+        drop(begin(&test).await);
+    }
+    eventually(|| async {
+        match tasks() {
+            now if now <= before => Ok(()),
+            _ => Err("tasks are left"),
+        }
+    })
+    .await;
+}

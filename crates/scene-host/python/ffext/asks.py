@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import os
+import sys
 
 import _ffext
 
@@ -17,6 +19,19 @@ class Answer(asyncio.Future):
     def __init__(self, ask):
         super().__init__()
         self._ask = ask
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith("<ffext"):
+            frame = frame.f_back
+        # Who has asked, for the log: nobody may ever await it.
+        self._asked = frame and (frame.f_code, frame.f_lineno)
+
+    @property
+    def origin(self):
+        """Where it was asked for: ``main.buy (main.py, line 12)``."""
+        if not self._asked:
+            return "Answer"
+        code, line = self._asked
+        return f"{code.co_qualname} ({os.path.basename(code.co_filename)}, line {line})"
 
     def cancel(self, msg=None):
         if not self.done():

@@ -47,7 +47,7 @@ refused with what to write instead: ``CAST(… AS CHAR)``, ``(…)::text``.
 import _ffext
 
 from .asks import tell
-from .errors import NO_ERROR, DatabaseError, ErrorText, as_text
+from .errors import NO_ERROR, CallError, ErrorText, as_text
 
 
 class Rows(list):
@@ -240,15 +240,18 @@ class Transaction(_Statements):
         return self
 
     async def __aexit__(self, kind, error, traceback):
-        if kind is None:
-            await self._native.commit()
-            return
         try:
-            await self._native.roll_back()
-        except DatabaseError:
-            # Then its connection is given up, which rolls back as well; and the
-            # error to be told is the one that has led here.
-            pass
+            if kind is None:
+                await self._native.commit()
+            else:
+                await self._native.roll_back()
+        except CallError:
+            # The error to be told is the one that has led here.
+            if kind is None:
+                raise
+        finally:
+            # It may have been given up, or never begun.
+            self._native.let_go()
 
 
 def ffdb_create(url, pool=10, timeout=10):

@@ -17,6 +17,7 @@ import _ffext
 
 from . import log, snapshots, tasks
 from .loading import loader
+from .tasks import describe
 
 _log = logging.getLogger("ffext")
 _loop = None
@@ -117,7 +118,7 @@ async def _end_tasks(limit):
         _log.warning("%r does not end", task)
     for task in ended:
         if not task.cancelled() and (error := task.exception()) is not None:
-            _ffext.failed("task", task.get_name(), error)
+            _ffext.failed("task", describe(task), error)
 
 
 async def _end_generators(limit):

@@ -50,7 +50,7 @@ def count():
         number = len(tasks)
         if number >= _many:
             _many = number * 2
-            most = collections.Counter(map(_origin, tasks)).most_common(3)
+            most = collections.Counter(map(describe, tasks)).most_common(3)
             _ffext.log(
                 30,
                 "ffext",
@@ -62,8 +62,9 @@ def count():
     return number
 
 
-def _origin(task):
-    """Which coroutine a task runs, and where that is written."""
+def describe(task):
+    """Which coroutine a task runs, and where that is written: ``main.tick (main.py,
+    line 12)``. Not its name: each has another, and errors of one place are one."""
     try:
         coroutine = task.get_coro()
         name = label(coroutine)
@@ -74,14 +75,6 @@ def _origin(task):
         return printable(f"{code.co_qualname} ({path}, line {code.co_firstlineno})")
     except Exception:
         return type(task).__name__
-
-
-def describe(task):
-    """What a task is called in the log: ``main.tick (main.py, line 12), Task-7``."""
-    try:
-        return printable(f"{_origin(task)}, {task.get_name()}")
-    except Exception:
-        return _origin(task)
 
 
 def _failed(loop, context):
@@ -104,7 +97,7 @@ def _whose(context):
     if task is not None:
         return "task", describe(task)
     if future is not None:
-        return "future", type(future).__name__
+        return "future", getattr(future, "origin", None) or type(future).__name__
     handle = context.get("handle")
     if handle is not None:
         return "callback", label(getattr(handle, "_callback", None))

@@ -40,6 +40,9 @@ class Native:
     async def roll_back(self):
         self.ended.append("roll_back")
 
+    def let_go(self):
+        self.ended.append("let_go")
+
 
 class Databases(SceneCase):
     def setUp(self):
@@ -113,7 +116,7 @@ class Databases(SceneCase):
         with self.assertRaises(KeyError):
             async with self.db.transaction():
                 raise KeyError
-        self.assertEqual(self.native.ended, ["commit", "roll_back"])
+        self.assertEqual(self.native.ended, ["commit", "let_go", "roll_back", "let_go"])
 
     async def test_a_transaction_is_used_once_and_within_its_block(self):
         tx = self.db.transaction()

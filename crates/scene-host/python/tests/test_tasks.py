@@ -30,7 +30,7 @@ class Uncaught(SceneCase):
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         self.assertEqual(
-            await self.failures(1), [("task", "lost (main.py, line 1), mine", "gone")]
+            await self.failures(1), [("task", "lost (main.py, line 1)", "gone")]
         )
 
     async def test_a_future_and_a_callback_are_told_of(self):

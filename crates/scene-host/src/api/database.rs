@@ -1,8 +1,8 @@
 //! What scripts ask of databases.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
-use ::database::{self, Error, Settings, Slot};
+use ::database::{self, Error, ErrorKind, Settings, Slot};
 use metrics::counter;
 use pyo3::{
     exceptions::{PyBaseException, PyValueError},
@@ -67,7 +67,7 @@ impl NativeDatabase {
             Err(error) if as_result => return settled(&host, py, failed(py, &error)),
             Err(error) => return settled(&host, py, raised(py, &error)),
         };
-        host.ask(py, given(as_result), |asked| {
+        ask(&host, py, as_result, |asked| {
             start(&host, asked, async move {
                 DatabaseAnswer::Rows(slot.run(sql, parameters).await)
             });
@@ -83,7 +83,7 @@ impl NativeDatabase {
             Ok(slot) => slot,
             Err(error) => return settled(&host, py, raised(py, &error)),
         };
-        host.ask(py, convert, |asked| {
+        ask(&host, py, false, |asked| {
             start(&host, asked, async move {
                 DatabaseAnswer::Begun(slot.begin(limit).await)
             });
@@ -119,21 +119,25 @@ impl NativeTransaction {
     ) -> PyResult<Bound<'py, PyAny>> {
         let host = current()?;
         let parameters = read_parameters(parameters)?;
-        let (transaction, sql) = (self.0.clone(), sql.into());
-        host.ask(py, given(as_result), |asked| {
-            start(&host, asked, async move {
-                DatabaseAnswer::Rows(transaction.run(sql, parameters).await)
-            });
+        let sql = sql.into();
+        ask(&host, py, as_result, |asked| {
+            // Its place is taken now.
+            let rows = self.0.run(sql, parameters);
+            start(
+                &host,
+                asked,
+                async move { DatabaseAnswer::Rows(rows.await) },
+            );
         })
     }
 
     /// Commits it; what is returned gives None.
     fn commit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let host = current()?;
-        let transaction = self.0.clone();
-        host.ask(py, convert, |asked| {
+        ask(&host, py, false, |asked| {
+            let committed = self.0.commit();
             start(&host, asked, async move {
-                DatabaseAnswer::Ended(transaction.commit().await)
+                DatabaseAnswer::Ended(committed.await)
             });
         })
     }
@@ -141,14 +145,51 @@ impl NativeTransaction {
     /// Rolls it back; what is returned gives None.
     fn roll_back<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let host = current()?;
-        let transaction = self.0.clone();
-        host.ask(py, convert, |asked| {
+        ask(&host, py, false, |asked| {
+            let rolled_back = self.0.roll_back();
             start(&host, asked, async move {
-                transaction.roll_back().await;
+                rolled_back.await;
                 DatabaseAnswer::Ended(Ok(()))
             });
         })
     }
+
+    /// Rolls it back, if it has not ended, whoever waits for that.
+    fn let_go(&self) -> PyResult<()> {
+        current()?.shared.runtime.spawn(self.0.roll_back());
+        Ok(())
+    }
+}
+
+/// Has something done for the script; that it waits for too much already is told as
+/// what a database says, too.
+fn ask<'py>(
+    host: &Rc<Host>,
+    py: Python<'py>,
+    as_result: bool,
+    begin: impl FnOnce(Asked),
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut has_begun = false;
+    let future = host.ask(py, given(as_result), |asked| {
+        has_begun = true;
+        begin(asked);
+    })?;
+    if has_begun {
+        return Ok(future);
+    }
+    // It is looked at here, and not to be logged as one that nobody has looked at.
+    let why = future.call_method0("exception")?;
+    let error = Error {
+        kind: ErrorKind::Overloaded,
+        message: why.str()?.to_string(),
+    };
+    count_one(error.kind.as_str());
+    let how = if as_result {
+        failed(py, &error)
+    } else {
+        raised(py, &error)
+    };
+    settled(host, py, how)
 }
 
 /// Does the work where the network is, and tells the script.

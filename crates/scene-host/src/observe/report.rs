@@ -17,6 +17,7 @@ pub(crate) use self::repeats::Repeats;
 use self::repeats::{Fingerprint, Told};
 use crate::{
     observe::activity::Label,
+    observe::masked::masked,
     script::host::{Host, current},
 };
 
@@ -73,7 +74,7 @@ impl Host {
         match formatted {
             Ok(lines) => {
                 let lines: String = lines.iter().map(|line| line.to_string_lossy()).collect();
-                format!("\n{}", lines.trim_end())
+                format!("\n{}", masked(lines.trim_end()))
             }
             // An exception that cannot even say what it is.
             Err(_) => failure
@@ -100,7 +101,7 @@ pub(crate) fn is_news(kind: &'static str, handler: &Label, reason: &str) -> bool
 /// Something of the script has failed on whichever thread, that of an object that
 /// is being ended say.
 pub(crate) fn report_elsewhere(kind: &'static str, name: &str, traceback: &str) {
-    let traceback = traceback.trim_end();
+    let traceback = masked(traceback.trim_end());
     let last = traceback.lines().last().unwrap_or_default();
     let told = elsewhere().tell(kind, name, last);
     if let Told::Now { withheld } = told {

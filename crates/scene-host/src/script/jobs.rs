@@ -17,6 +17,7 @@ use tracing::{error, warn};
 use crate::{
     Verdict,
     observe::activity::Label,
+    observe::report::is_news,
     script::handlers::Callback,
     script::host::{Host, current},
     script::leaves::read_extra,
@@ -155,14 +156,17 @@ impl Host {
             };
             let kind = work.owed.kind();
             counter!("redrabbit_handler_timeouts_total", "kind" => kind).increment(1);
-            error!(
-                target: "script",
-                kind,
-                handler = %work.label,
-                session = work.owed.session(),
-                stack = %stack_of(task.bind(py)),
-                "handler cancelled after its time limit"
-            );
+            // A caller may give as little time as it likes, and as often.
+            if is_news(kind, &work.label, "time limit") {
+                error!(
+                    target: "script",
+                    kind,
+                    handler = %work.label,
+                    session = work.owed.session(),
+                    stack = %stack_of(task.bind(py)),
+                    "handler cancelled after its time limit"
+                );
+            }
             if let Err(error) = task.call_method0(py, "cancel") {
                 warn!(target: "script", %error, "handler cannot be cancelled");
             }

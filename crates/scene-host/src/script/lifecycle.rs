@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     Action, ReloadOutcome, SyntaxProblem,
+    observe::masked::masked,
     script::host::{Host, Phase, current},
 };
 
@@ -60,7 +61,7 @@ impl Host {
                 version: result.getattr("version")?.extract()?,
                 hash: result.getattr("hash")?.extract()?,
                 kept: result.getattr("kept")?.extract()?,
-                text: result.str()?.to_string(),
+                text: masked(&result.str()?.to_string()).into_owned(),
             }))
         });
         outcome.unwrap_or_else(|error| {
@@ -108,7 +109,7 @@ impl Host {
     /// A load has failed; nothing has changed.
     pub(crate) fn load_failed(&self, module: &str, reason: &str, traceback: &str) {
         counter!("redrabbit_script_loads_total", "outcome" => "failed").increment(1);
-        let traceback = traceback.trim_end();
+        let (reason, traceback) = (&*masked(reason), &*masked(traceback.trim_end()));
         if traceback.is_empty() {
             error!(target: "script", module, reason, "script not loaded");
         } else {

@@ -19,6 +19,7 @@ use tracing::warn;
 use crate::{
     Request,
     observe::activity::Label,
+    observe::masked::masked,
     observe::report::is_news,
     script::host::{Host, Phase},
     script::jobs::{Owed, Work},
@@ -161,7 +162,7 @@ impl Host {
         }
         let source = self.shared.peers.describe(reply.source);
         self.report_from(py, "service", &label.to_string(), "", Some(&source), error);
-        let mut text = error.to_string();
+        let mut text = masked(&error.to_string()).into_owned();
         if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
             text.truncate(end);
         }

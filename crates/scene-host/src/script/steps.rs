@@ -217,7 +217,7 @@ impl Ready {
     fn is_as_new(&self, py: Python<'_>) -> bool {
         let task = self.task.bind(py);
         let name = task.call_method0(intern!(py, "get_name"));
-        name.is_ok_and(|name| name.is(&self.name))
+        name.is_ok_and(|name| name.is(&self.name)) && !has_attributes(task)
     }
 }
 
@@ -304,6 +304,26 @@ impl Host {
         ready.step(py, steps)?;
         Ok(Outcome::Goes(ready.task.into_bound(py)))
     }
+}
+
+/// Whether somebody has given an object attributes of its own.
+fn has_attributes(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the object is alive; where its type says that it has a dict, there is a
+    // pointer to that at this place, null until it is needed.
+    let known = unsafe {
+        let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_dictoffset;
+        (offset > 0).then(|| {
+            !(*object
+                .as_ptr()
+                .byte_offset(offset)
+                .cast::<*mut ffi::PyObject>())
+            .is_null()
+        })
+    };
+    known.unwrap_or_else(|| {
+        let names = object.getattr(intern!(object.py(), "__dict__"));
+        names.is_ok_and(|names| names.is_truthy().unwrap_or(true))
+    })
 }
 
 /// How many refer to an object.

@@ -280,7 +280,7 @@ fn a_task_that_fails_where_nobody_looks_is_told_of_with_its_origin() {
         stage.frame(1, 1, "null");
         stage.finished(1).await;
         for (kind, handler, text) in [
-            ("task", "lost (main.py, line 3), the lost one", "in a task"),
+            ("task", "lost (main.py, line 3)", "in a task"),
             ("callback", "main.callback", "in a callback"),
             ("future", "Future", "in a future"),
             ("thread", "my thread", "in a thread"),

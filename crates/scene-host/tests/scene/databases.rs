@@ -339,6 +339,21 @@ fn a_transaction_commits_or_is_undone_by_an_exception_or_a_cancellation() {
                         await tx.fetch(insert, [3])
                 await raises('constraint', twice())
                 assert await held() == [1]
+                # What nobody waits for is done before the end, in its order.
+                told = []
+                async with db.db.transaction() as tx:
+                    for n in range(10, 30):
+                        tx.query(insert, [n], lambda result: told.append(result.flag))
+                assert told == [True] * 20, told
+                assert await held() == [1, *range(10, 30)]
+                async with db.db.transaction() as tx:
+                    counts = await asyncio.gather(*(
+                        tx.fetch(text) for _ in range(20) for text in (
+                            'DELETE FROM script_transactions WHERE n = '
+                            '(SELECT n FROM (SELECT MAX(n) AS n FROM script_transactions) AS m)',
+                            'SELECT COUNT(*) FROM script_transactions')))
+                assert [rows[0][0] for rows in counts[1::2]] == list(range(20, 0, -1)), counts
+                assert await held() == [1]
                 async def stuck(inside):
                     async with db.db.transaction() as tx:
                         await tx.fetch(insert, [4])
@@ -360,6 +375,27 @@ fn a_transaction_commits_or_is_undone_by_an_exception_or_a_cancellation() {
                     except asyncio.CancelledError:
                         pass
                     assert await held() == [1], how
+                # Even if too much is asked for to ask for its end.
+                for own in (KeyError('mine'), None) if url == 'sqlite://test.db' else ():
+                    asked = []
+                    try:
+                        async with db.db.transaction() as tx:
+                            await tx.fetch(insert, [6])
+                            asked += [tx.fetch('SELECT 1') for _ in range(65536)]
+                            await raises('overloaded', tx.fetch('SELECT 1'))
+                            assert (await tx.query('SELECT 1')).error.kind == 'overloaded'
+                            if own:
+                                raise own
+                    except KeyError as error:
+                        assert error is own
+                    except ffext.DatabaseError as error:
+                        assert own is None and error.kind == 'overloaded', error
+                    else:
+                        raise AssertionError('committed')
+                    for one in asked:
+                        one.cancel()
+                    await raises('refused', tx.fetch('SELECT 1'))
+                    assert await held() == [1], own
                 # One that nobody ends is undone in time.
                 tx = db.db.transaction(timeout=0.2)
                 await tx.__aenter__()

@@ -46,6 +46,12 @@ async def returns(trace):
 
 
 @case
+async def marks_its_task(trace):
+    trace(getattr(own(), "mark", "none"))
+    own().mark = "mine"
+
+
+@case
 async def raises(trace):
     raise ValueError("no")
 

@@ -223,6 +223,10 @@ class NativeTransaction:
 
         return _ask(roll_back())
 
+    def let_go(self) -> None:
+        """Rolls it back, if it has not ended."""
+        self.end()
+
     def end(self, why: str = "the transaction has ended") -> None:
         """It is over; what was not committed is undone."""
         self._limit.cancel()
