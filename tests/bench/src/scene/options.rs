@@ -20,7 +20,7 @@ pub(crate) struct Options {
     clients: (usize, usize),
 
     /// A database to ask, such as mysql://user:password@127.0.0.1:3306/test; the
-    /// tool makes a table of its own in it
+    /// scenes make tables of their own in it
     #[arg(long, value_name = "URL")]
     mariadb: Option<String>,
 

@@ -76,14 +76,16 @@ if database and __name__ == "bench":
         folder = os.path.dirname(os.path.abspath(__file__))
         database = f"sqlite://{folder}/bench-{os.getpid()}.db"
     db = ffext.ffdb_create(database)
+    # Both scenes of the group run this.
+    table = f"redrabbit_bench_{os.getpid()}"
     filled = asyncio.Event()
 
     async def fill():
-        await db.fetch("CREATE TABLE IF NOT EXISTS redrabbit_bench (id INTEGER PRIMARY KEY, body VARCHAR(64))")
-        await db.fetch("DELETE FROM redrabbit_bench")
+        await db.fetch(f"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY, body VARCHAR(64))")
+        await db.fetch(f"DELETE FROM {table}")
         async with db.transaction() as own:
             for number in range(1000):
-                await own.fetch("INSERT INTO redrabbit_bench VALUES (?, ?)", [number, "x" * 64])
+                await own.fetch(f"INSERT INTO {table} VALUES (?, ?)", [number, "x" * 64])
         filled.set()
 
     @ffext.session_enter_callback
@@ -93,7 +95,7 @@ if database and __name__ == "bench":
     @ffext.session_call(DATABASE, type=bytes)
     async def ask(session_id, body):
         number = int.from_bytes(body[4:12], "little") % 1000
-        await db.fetch("SELECT body FROM redrabbit_bench WHERE id = ?", [number])
+        await db.fetch(f"SELECT body FROM {table} WHERE id = ?", [number])
         send(session_id, DATABASE, body)
 
     ffext.once_timer(0, fill)
