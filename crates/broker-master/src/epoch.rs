@@ -1,13 +1,18 @@
 //! The run of a master, and the file that tells the next one of it.
 //!
-//! The file is one line, `EPOCH running` or `EPOCH empty`. A master writes the
-//! first when it starts and the second when it stops with nobody left in its
-//! group. So a master that finds `running` knows that nodes of an earlier run
-//! may live, and takes them back before anybody else comes in.
+//! The file is one line, `EPOCH running IDENTITY` or `EPOCH empty IDENTITY`. A
+//! master writes the first when it starts and the second when it stops with nobody
+//! left in its group. So a master that finds `running` knows that nodes of an earlier
+//! run may live, and takes them back before anybody else comes in.
+//!
+//! The identity is 64 random bits, written as 16 hexadecimal digits: the group's from
+//! its first start on, whatever its name. Earlier versions wrote none, and a line
+//! without one is read as they meant it.
 
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
+    num::NonZeroU64,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
@@ -21,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) epoch: u32,
     /// Whether an earlier run had members, as far as anybody knows.
     pub(crate) rebuild: bool,
+    /// Which group of its name this is, in every run that the file tells of.
+    pub(crate) identity: NonZeroU64,
     file: Option<PathBuf>,
 }
 
@@ -38,8 +45,10 @@ pub(crate) enum EpochError {
     },
     /// The file is not one of ours.
     #[error(
-        "the epoch file {} says `{content}` and not `EPOCH running` or `EPOCH empty`: delete it \
-         if no node of the group is running, and stop them first otherwise",
+        "the epoch file {} says `{content}` and not `EPOCH running IDENTITY` or \
+         `EPOCH empty IDENTITY`, the identity in 16 digits of `0` to `9` and `a` to `f`: delete \
+         it if no node of the group is running, and stop them first otherwise. Bridges take the \
+         group for another one of its name then, until they have joined it again",
         path.display()
     )]
     Content {
@@ -63,6 +72,7 @@ pub(crate) enum EpochError {
 struct Word {
     epoch: u32,
     running: bool,
+    identity: Option<NonZeroU64>,
 }
 
 impl Run {
@@ -73,6 +83,7 @@ impl Run {
             return Ok(Run {
                 epoch: next(None, now),
                 rebuild: false,
+                identity: rand::random(),
                 file: None,
             });
         };
@@ -80,6 +91,9 @@ impl Run {
         let run = Run {
             epoch: next(earlier, now),
             rebuild: earlier.is_some_and(|word| word.running),
+            identity: earlier
+                .and_then(|word| word.identity)
+                .unwrap_or_else(rand::random),
             file: Some(path),
         };
         run.write(true)?;
@@ -97,7 +111,8 @@ impl Run {
             return Ok(());
         };
         let word = if running { "running" } else { "empty" };
-        replace(path, &format!("{} {word}\n", self.epoch)).map_err(|source| EpochError::Write {
+        let line = format!("{} {word} {:016x}\n", self.epoch, self.identity);
+        replace(path, &line).map_err(|source| EpochError::Write {
             path: path.clone(),
             source,
         })
@@ -125,15 +140,19 @@ fn read(path: &Path) -> Result<Option<Word>, EpochError> {
                 .next()
                 .unwrap_or_default()
                 .chars()
-                .take(40)
+                .take(60)
                 .collect(),
         }),
     }
 }
 
 fn parse(content: &str) -> Option<Word> {
-    let (epoch, word) = content.strip_suffix('\n')?.split_once(' ')?;
-    let epoch = epoch.parse().ok()?;
+    let mut words = content.strip_suffix('\n')?.split(' ');
+    let (epoch, word) = (words.next()?.parse().ok()?, words.next()?);
+    let identity = match words.next() {
+        Some(digits) => Some(parse_identity(digits)?),
+        None => None,
+    };
     // The last of all epochs has no next one.
     if epoch == u32::MAX {
         return None;
@@ -143,7 +162,17 @@ fn parse(content: &str) -> Option<Word> {
         "empty" => false,
         _ => return None,
     };
-    Some(Word { epoch, running })
+    words.next().is_none().then_some(Word {
+        epoch,
+        running,
+        identity,
+    })
+}
+
+/// An identity in the one way in which it is written.
+fn parse_identity(digits: &str) -> Option<NonZeroU64> {
+    let identity = u64::from_str_radix(digits, 16).ok()?;
+    (format!("{identity:016x}") == digits).then(|| NonZeroU64::new(identity))?
 }
 
 /// Puts `content` into the file so that after a crash there is the old content
@@ -205,7 +234,8 @@ mod tests {
         let first = begin(&path).unwrap();
         assert!(!first.rebuild);
         let said = fs::read_to_string(&path).unwrap();
-        assert_eq!(said, format!("{} running\n", first.epoch));
+        let identity = first.identity;
+        assert_eq!(said, format!("{} running {identity:016x}\n", first.epoch));
 
         let after_a_crash = begin(&path).unwrap();
         assert!(after_a_crash.rebuild && after_a_crash.epoch > first.epoch);
@@ -213,6 +243,32 @@ mod tests {
         let after_a_clean_end = begin(&path).unwrap();
         assert!(!after_a_clean_end.rebuild);
         assert!(after_a_clean_end.epoch > after_a_crash.epoch);
+        // Whatever ends, it is the same group.
+        assert_eq!(after_a_crash.identity, identity);
+        assert_eq!(after_a_clean_end.identity, identity);
+    }
+
+    #[test]
+    fn a_file_from_before_identities_gets_one_and_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("group.epoch");
+        for (line, rebuild) in [("7 running\n", true), ("7 empty\n", false)] {
+            fs::write(&path, line).unwrap();
+            let first = begin(&path).unwrap();
+            assert_eq!(first.rebuild, rebuild);
+            assert_eq!(begin(&path).unwrap().identity, first.identity);
+        }
+    }
+
+    #[test]
+    fn an_identity_has_all_its_digits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("group.epoch");
+        fs::write(&path, "7 empty 00000000000000f1\n").unwrap();
+        let run = begin(&path).unwrap();
+        assert_eq!(run.identity.get(), 0xf1);
+        let said = fs::read_to_string(&path).unwrap();
+        assert!(said.ends_with(" running 00000000000000f1\n"), "{said}");
     }
 
     #[test]
@@ -229,6 +285,7 @@ mod tests {
         let one = Run::begin(None, SystemTime::now()).unwrap();
         let two = Run::begin(None, SystemTime::now()).unwrap();
         assert!(!one.rebuild && !two.rebuild && two.epoch > one.epoch);
+        assert_ne!(one.identity, two.identity);
         one.end_empty().unwrap();
     }
 
@@ -246,6 +303,17 @@ mod tests {
             "-7 empty\n",
             "4294967295 empty\n",
             "4294967296 empty\n",
+            "7 running \n",
+            "7 running f1\n",
+            "7 running 00000000000000F1\n",
+            "7 running +0000000000000f1\n",
+            "7 running 000000000000000g\n",
+            "7 running 00000000000000001\n",
+            "7 running 0000000000000000\n",
+            "7 running 00000000000000f1 \n",
+            "7 running  00000000000000f1\n",
+            "7 running 00000000000000f1\n7 running 00000000000000f1\n",
+            "7 running 00000000000000f1",
         ] {
             fs::write(&path, content).unwrap();
             let error = begin(&path).unwrap_err();

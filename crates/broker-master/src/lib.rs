@@ -2,7 +2,8 @@
 //!
 //! It is the [`broker`] crate with a socket around it: the registry that nodes
 //! join, and the links that carry what they say to each other. Its state is
-//! what its nodes can bring back; one line in a file says that there were some.
+//! what its nodes can bring back; one line in a file says that there were some, and
+//! which group of its name this is.
 
 mod epoch;
 mod master;

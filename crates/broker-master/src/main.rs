@@ -37,6 +37,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         epoch_file: (topology.master.listen.port() != 0)
             .then(|| topology.master.epoch_file.clone()),
         tls: daemon.boot.tls.clone(),
+        exports: (&topology.exports).into(),
     };
     let master = Master::start(config, listener)?;
     info!(address = %master.address(), "listening for nodes");

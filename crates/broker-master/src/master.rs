@@ -13,7 +13,7 @@ use protocol::{
     GroupName, NodeName, Secret,
     link::LocalBroker,
     tls::Tls,
-    v1::{NodeRecord, NodeState, Role},
+    v1::{Exports, NodeRecord, NodeState, Role},
 };
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,11 +39,13 @@ pub struct MasterConfig {
     pub build: String,
     /// Where it finds, and leaves, word of its latest run; `None` for a master
     /// that ends with the process of all its nodes, or whose nodes may join
-    /// anew.
+    /// anew. The group's identity is in there too, and lasts as long.
     pub epoch_file: Option<PathBuf>,
     /// The certificate that it shows, and that of the group which it demands of
     /// everybody else; `None` for connections without encryption.
     pub tls: Option<Tls>,
+    /// What other groups may call in this one.
+    pub exports: Exports,
 }
 
 /// A master at work. It goes on until [`shutdown`](Self::shutdown).
@@ -96,6 +98,8 @@ impl Master {
                     ..NodeRecord::default()
                 },
                 group: config.group,
+                identity: run.identity.get(),
+                exports: config.exports,
             },
             Arc::clone(&links),
         );
@@ -136,6 +140,11 @@ impl Master {
     /// The master as nodes of this process reach it.
     pub fn local(&self) -> Arc<dyn LocalBroker> {
         Local::new(Arc::clone(&self.registry), Arc::clone(&self.links))
+    }
+
+    /// Other groups may call this from now on: the group's bridges are told.
+    pub fn set_exports(&self, exports: Exports) {
+        self.registry.set_exports(exports);
     }
 
     /// Ends every membership, lets the links run dry, closes the socket.

@@ -32,7 +32,11 @@ impl Members {
     pub(crate) fn follow(&self, event: &NodeEvent) {
         match event {
             // Those who are there follow.
-            NodeEvent::Joined(_) | NodeEvent::Unreachable(_) | NodeEvent::Reachable(_) => {}
+            NodeEvent::Joined(_)
+            | NodeEvent::Unreachable(_)
+            | NodeEvent::Reachable(_)
+            | NodeEvent::Exports(_)
+            | NodeEvent::Loads(_) => {}
             NodeEvent::Upserted(node) if is_broker(node.role) => {}
             NodeEvent::Upserted(node) => {
                 self.expected().insert(node.id);
@@ -95,6 +99,7 @@ mod tests {
             load: 0,
             build: String::new(),
             script: None,
+            groups: Vec::new(),
         }))
     }
 
@@ -121,6 +126,18 @@ mod tests {
         assert_eq!(members.unlinked(), 1);
         assert!(is_admitted(&links, SCENE));
         assert_eq!(members.unlinked(), 0);
+    }
+
+    #[test]
+    fn a_bridge_is_waited_for_like_any_node_and_its_news_mean_nothing() {
+        let (links, members) = group();
+        let bridge = NodeId::new(1, 4);
+        members.follow(&upserted(bridge, "bridge@0", Role::Bridge));
+        members.follow(&NodeEvent::Exports(Arc::default()));
+        members.follow(&NodeEvent::Loads(Arc::default()));
+        assert_eq!(members.unlinked(), 3);
+        assert!(is_admitted(&links, bridge));
+        assert_eq!(members.unlinked(), 2);
     }
 
     #[test]

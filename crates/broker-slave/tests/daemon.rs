@@ -50,6 +50,7 @@ async fn master() -> Master {
         outbox_bytes: 8 << 20,
         build: "test".into(),
         epoch_file: None,
+        exports: Default::default(),
     };
     Master::start(config, listener).unwrap()
 }

@@ -228,6 +228,7 @@ async fn master_at(address: SocketAddr) -> Master {
         outbox_bytes: 8 << 20,
         build: "test".into(),
         epoch_file: None,
+        exports: Default::default(),
     };
     Master::start(config, listener).unwrap()
 }

@@ -2,8 +2,9 @@
 //!
 //! - [`Directory`]: the members of the group, their leases and the revisions
 //!   of what is known of them. A state machine without I/O.
-//! - [`Registry`]: the directory in operation: Join streams, reports, deltas.
-//!   Only the master runs one.
+//! - [`Registry`]: the directory in operation: Join streams, reports, deltas, and
+//!   for bridges what other groups may call and how much everybody carries. Only
+//!   the master runs one.
 //! - [`Links`]: the open links and the forwarding between them. It reads the
 //!   routing fields of an envelope and copies the rest; what a message means,
 //!   and what a session is, it does not know.
@@ -16,6 +17,7 @@
 //! number and cannot be forwarded is refused, so that its source sends it again;
 //! a request without one is answered.
 
+mod audience;
 mod directory;
 mod forward;
 mod links;
@@ -27,7 +29,7 @@ mod service;
 mod subscriber;
 mod watch;
 
-pub use directory::{Claim, Directory, JoinRefusal, Joined};
+pub use directory::{Claim, Directory, JoinRefusal, Joined, LoadMark};
 pub use forward::LinkFault;
 pub use links::{Links, Outlet, StreamLink};
 pub use local::Local;

@@ -2,6 +2,8 @@
 
 use metrics::{Counter, Gauge, counter, gauge};
 
+use crate::audience::Sent;
+
 /// Handles to the metrics of a broker's links, looked up once.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -84,26 +86,34 @@ impl Metrics {
 /// Handles to the metrics of a registry.
 pub(crate) struct RegistryMetrics {
     messages: Counter,
+    loads: Counter,
     members: Gauge,
+    bridges: Gauge,
 }
 
 impl RegistryMetrics {
     pub(crate) fn new() -> Self {
         RegistryMetrics {
             messages: counter!("redrabbit_registry_messages_total"),
+            loads: counter!("redrabbit_registry_loads_total"),
             members: gauge!("redrabbit_registry_members"),
+            bridges: gauge!("redrabbit_registry_bridges"),
         }
     }
 
     /// `redrabbit_registry_messages_total`: what was sent to members on their
-    /// Join streams.
-    pub(crate) fn sent(&self, messages: u64) {
-        self.messages.increment(messages);
+    /// Join streams. `redrabbit_registry_loads_total`: how many loads bridges were
+    /// told with it.
+    pub(crate) fn sent(&self, sent: Sent) {
+        self.messages.increment(sent.messages);
+        self.loads.increment(sent.loads);
     }
 
     /// `redrabbit_registry_members`: nodes in the directory besides the master.
-    pub(crate) fn members(&self, members: usize) {
+    /// `redrabbit_registry_bridges`: how many of them are bridges.
+    pub(crate) fn members(&self, members: usize, bridges: usize) {
         self.members.set(members as f64);
+        self.bridges.set(bridges as f64);
     }
 
     /// `redrabbit_registry_refused_total`: requests that were not granted, by

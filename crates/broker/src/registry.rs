@@ -1,7 +1,6 @@
 //! The directory in operation: Join streams, reports, deltas, leases.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,8 +10,8 @@ use protocol::{
     GroupName, NodeId, NodeName, Secret,
     tls::PeerNames,
     v1::{
-        Delta, Hello, JoinRequest, JoinResponse, LeastLoadedRequest, ListNodesResponse, NodeRecord,
-        Role, Welcome, delta::Change, join_request::Request, join_response::Response,
+        Delta, Exports, Hello, JoinRequest, JoinResponse, LeastLoadedRequest, ListNodesResponse,
+        NodeRecord, Role, Welcome, delta::Change, join_request::Request, join_response::Response,
     },
 };
 use subtle::ConstantTimeEq;
@@ -26,6 +25,7 @@ use tonic::Status;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
+    audience::{Audience, Sent},
     directory::{Claim, Directory, JoinRefusal, Joined},
     links::Links,
     metrics::RegistryMetrics,
@@ -48,6 +48,10 @@ pub struct RegistryConfig {
     pub secret: Secret,
     /// The master's own record.
     pub master: NodeRecord,
+    /// Tells the group from any other of its name. 0 would say nothing.
+    pub identity: u64,
+    /// What other groups may call in this one, for bridges.
+    pub exports: Exports,
 }
 
 /// Keeps the directory and tells every member of each change.
@@ -69,7 +73,7 @@ pub struct Registry {
 
 struct State {
     directory: Directory,
-    subscribers: HashMap<NodeId, Subscriber>,
+    audience: Audience,
 }
 
 /// A member's place: who it is, and on which of its Join streams it came.
@@ -97,11 +101,12 @@ impl Registry {
         if config.rebuild {
             directory = directory.rebuilding(Instant::now());
         }
+        let audience = Audience::new(config.exports.clone());
         Arc::new(Registry {
             config,
             state: Mutex::new(State {
                 directory,
-                subscribers: HashMap::new(),
+                audience,
             }),
             links,
             metrics: RegistryMetrics::new(),
@@ -119,7 +124,7 @@ impl Registry {
             self.tick();
         }
         self.stop.cancel();
-        self.lock().subscribers.clear();
+        self.lock().audience.dismiss_all();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -211,12 +216,22 @@ impl Registry {
         self.lock().directory.members()
     }
 
+    /// Bridges are told at once that other groups may call this from now on.
+    pub fn set_exports(&self, exports: Exports) {
+        let mut state = self.lock();
+        if state.audience.set_exports(exports) {
+            info!(bridges = state.directory.bridges(), "exports changed");
+            self.catch_up(&mut state, None, Instant::now());
+        }
+    }
+
     fn tick(&self) {
+        let now = Instant::now();
         let mut state = self.lock();
         let was_rebuilding = state.directory.is_rebuilding();
-        let deltas = state.directory.tick(Instant::now());
+        let deltas = state.directory.tick(now);
         self.publish(&mut state, deltas, "its lease ran out");
-        self.catch_up(&mut state, None);
+        self.catch_up(&mut state, None, now);
         if was_rebuilding && !state.directory.is_rebuilding() {
             info!(members = state.directory.members(), "directory rebuilt");
             self.rebuilt.notify_waiters();
@@ -268,7 +283,8 @@ impl Registry {
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("the master is shutting down"));
         }
-        let joined = match state.directory.join(hello, claim, Instant::now()) {
+        let now = Instant::now();
+        let joined = match state.directory.join(hello, claim, now) {
             Ok(joined) => joined,
             Err(JoinRefusal::Rebuilding) => return Ok(None),
             Err(refusal) => return Err(self.refuse(hello, &refusal)),
@@ -289,11 +305,18 @@ impl Registry {
             epoch: self.config.epoch,
             token: self.links.token(node).into(),
             lease_ms: u32::try_from(self.config.lease.as_millis()).unwrap_or(u32::MAX),
+            group: self.config.group.to_string(),
+            identity: self.config.identity,
         });
-        self.metrics.sent(subscriber.welcome(respond(welcome)));
-        // An older stream of the node ends with its subscriber.
-        state.subscribers.insert(node, subscriber);
-        self.catch_up(&mut state, Some(node));
+        self.metrics.sent(Sent {
+            messages: subscriber.welcome(respond(welcome)),
+            loads: 0,
+        });
+        if hello.role() == Role::Bridge {
+            subscriber = subscriber.of_bridge();
+        }
+        state.audience.seat(node, subscriber);
+        self.catch_up(&mut state, Some(node), now);
         let held = claim.is_some_and(|claim| claim.node == node);
         info!(%node, name = hello.name, build = hello.build, held, "node joined");
         let seat = Seat {
@@ -332,10 +355,8 @@ impl Registry {
                     self.publish(&mut state, delta, "");
                 }
                 Some(Request::Resync(_)) => {
-                    if let Some(subscriber) = state.subscribers.get_mut(&seat.node) {
-                        // With the next tick: who asks often costs no more.
-                        subscriber.owe_snapshot();
-                    }
+                    // With the next tick: who asks often costs no more.
+                    state.audience.owe_snapshot(seat.node);
                 }
                 Some(Request::Leave(_)) => {
                     let delta = state.directory.leave(seat.node);
@@ -348,7 +369,7 @@ impl Registry {
         }
         let mut state = self.lock();
         if state.is_seated(&seat) && !self.stop.is_cancelled() {
-            state.subscribers.remove(&seat.node);
+            state.audience.dismiss(seat.node);
             state.directory.disconnected(seat.node, seat.stream);
             warn!("node lost its stream, its lease runs");
         }
@@ -367,41 +388,20 @@ impl Registry {
                 info!(%node, reason, "node gone");
                 // Its stream ends with the queue: a node that lives after all
                 // finds out and joins anew.
-                state.subscribers.remove(&node);
+                state.audience.dismiss(node);
                 self.links.forget(node);
             }
-            let response = respond(Response::Delta(delta));
-            let told = state
-                .subscribers
-                .values_mut()
-                .filter_map(|subscriber| subscriber.tell(&response).then_some(()));
-            self.metrics.sent(told.count() as u64);
-            self.metrics.members(state.directory.members());
+            self.metrics.sent(state.audience.tell(delta));
+            let directory = &state.directory;
+            self.metrics
+                .members(directory.members(), directory.bridges());
         }
     }
 
-    /// Gives the whole directory to those who are owed it and have room, as
-    /// soon as it is whole: to all, or to one alone.
-    fn catch_up(&self, state: &mut State, one: Option<NodeId>) {
-        let State {
-            directory,
-            subscribers,
-        } = state;
-        if directory.is_rebuilding() {
-            return;
-        }
-        let mut snapshot = None;
-        let mut give = |subscriber: &mut Subscriber| {
-            if subscriber.takes_snapshot() {
-                let response = snapshot
-                    .get_or_insert_with(|| respond(Response::Snapshot(directory.snapshot())));
-                self.metrics.sent(subscriber.catch_up(response.clone()));
-            }
-        };
-        match one {
-            Some(node) => subscribers.get_mut(&node).into_iter().for_each(give),
-            None => subscribers.values_mut().for_each(&mut give),
-        }
+    /// Gives what is owed to those who have room: to all, or to one alone.
+    fn catch_up(&self, state: &mut State, one: Option<NodeId>, now: Instant) {
+        let sent = state.audience.catch_up(&state.directory, one, now);
+        self.metrics.sent(sent);
     }
 
     fn check_certificate(&self, peer: Option<&PeerNames>, hello: &Hello) -> Result<(), Status> {
@@ -439,9 +439,7 @@ impl Registry {
 impl State {
     /// Whether this stream of the node is still the one that counts.
     fn is_seated(&self, seat: &Seat) -> bool {
-        self.subscribers
-            .get(&seat.node)
-            .is_some_and(|subscriber| subscriber.stream() == seat.stream)
+        self.audience.stream(seat.node) == Some(seat.stream)
     }
 }
 
@@ -451,6 +449,7 @@ fn role_name(role: Role) -> &'static str {
         Role::Master => "master",
         Role::Gate => "gate",
         Role::Scene => "scene",
+        Role::Bridge => "bridge",
         Role::Service => "service",
         Role::Slave => "slave",
     }

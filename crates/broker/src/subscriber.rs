@@ -1,13 +1,20 @@
 //! One member's end of the stream of changes.
 
-use protocol::v1::{JoinResponse, join_response::Response};
-use tokio::sync::mpsc;
+use std::time::Duration;
+
+use protocol::v1::{Exports, JoinResponse, Loads, join_response::Response};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
+
+use crate::directory::{Directory, LoadMark};
 
 /// Changes that may wait for one member; past it the member gets the whole
 /// directory instead, when there is room again.
 pub(crate) const QUEUE: usize = 256;
+
+/// How long lies between what a bridge is told of loads and what it is told next.
+const LOADS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Where a member hears of changes. Dropping it ends the member's stream.
 pub(crate) struct Subscriber {
@@ -16,7 +23,20 @@ pub(crate) struct Subscriber {
     /// It has to hear the whole directory before any change: it is new, it asked
     /// for it, or it missed a change for want of room.
     owed: bool,
+    bridge: Option<Feed>,
     _ended: DropGuard,
+}
+
+/// What a bridge has been told beside the directory.
+///
+/// What it missed for want of room is not kept for it: it gets the exports as they
+/// are then, and the loads that have changed since the last that it got.
+#[derive(Default)]
+struct Feed {
+    has_exports: bool,
+    /// `None` where it has to hear of everybody.
+    loads: Option<LoadMark>,
+    told_loads: Option<Instant>,
 }
 
 impl Subscriber {
@@ -30,8 +50,16 @@ impl Subscriber {
             queue,
             stream,
             owed: true,
+            bridge: None,
             _ended: ended.drop_guard(),
         }
+    }
+
+    /// The same of a bridge.
+    #[must_use]
+    pub(crate) fn of_bridge(mut self) -> Self {
+        self.bridge = Some(Feed::default());
+        self
     }
 
     pub(crate) fn stream(&self) -> u64 {
@@ -57,18 +85,67 @@ impl Subscriber {
         self.owed = true;
     }
 
-    /// Whether the whole directory may go now. Not before half of the queue is
-    /// free: a member that is slow would otherwise get one after another, each
-    /// of them as large as the group.
+    /// What a bridge was told of exports holds no more.
+    pub(crate) fn owe_exports(&mut self) {
+        if let Some(feed) = &mut self.bridge {
+            feed.has_exports = false;
+        }
+    }
+
+    /// Whether the whole directory may go now.
     pub(crate) fn takes_snapshot(&self) -> bool {
-        self.owed && self.queue.capacity() >= QUEUE / 2
+        self.owed && self.has_room()
     }
 
     /// Gives the whole directory; says how many responses were put.
     pub(crate) fn catch_up(&mut self, snapshot: JoinResponse) -> u64 {
         let put = self.put(snapshot);
         self.owed = !put;
+        if let (true, Some(feed)) = (put, &mut self.bridge) {
+            feed.loads = None;
+        }
         put.into()
+    }
+
+    /// Gives a bridge the exports that it does not have; says how many responses
+    /// were put.
+    pub(crate) fn give_exports(&mut self, exports: &Exports) -> u64 {
+        if self.bridge.as_ref().is_none_or(|feed| feed.has_exports) {
+            return 0;
+        }
+        let put = self.put(respond(Response::Exports(exports.clone())));
+        if let Some(feed) = &mut self.bridge {
+            feed.has_exports = put;
+        }
+        put.into()
+    }
+
+    /// Gives a bridge the loads that it has not heard of, when it is time, and behind
+    /// the directory that says whose they are. Says how many loads were given.
+    pub(crate) fn give_loads(&mut self, directory: &Directory, now: Instant) -> u64 {
+        let Some(feed) = &self.bridge else { return 0 };
+        let early = feed
+            .told_loads
+            .is_some_and(|told| now.saturating_duration_since(told) < LOADS_PERIOD);
+        if early || self.owed || !self.has_room() {
+            return 0;
+        }
+        let (loads, mark) = directory.loads(feed.loads);
+        let given = loads.len() as u64;
+        if given == 0 || !self.put(respond(Response::Loads(Loads { loads }))) {
+            return 0;
+        }
+        if let Some(feed) = &mut self.bridge {
+            feed.loads = Some(mark);
+            feed.told_loads = Some(now);
+        }
+        given
+    }
+
+    /// Half of the queue is free. What is as large as the group waits for that: a
+    /// member that is slow would otherwise get one after another of such.
+    fn has_room(&self) -> bool {
+        self.queue.capacity() >= QUEUE / 2
     }
 
     fn put(&self, response: JoinResponse) -> bool {

@@ -1,5 +1,6 @@
 //! A whole daemon that has no work: it shows what a daemon's `main.rs` looks
-//! like, and stands in for the real ones in tests.
+//! like, and stands in for the real ones in tests: as a gate, or as a bridge, whose
+//! topology is a file of its own.
 //!
 //! ```sh
 //! cargo run -p daemon --example idle -- --topology configs/local.toml --name gate@0
@@ -8,8 +9,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use daemon::Daemon;
+use daemon::{Booted, BridgeBoot, Daemon};
 use protocol::v1::Role;
+use tokio::net::TcpListener;
 use tracing::info;
 
 /// Takes a gate's name and its address, and does nothing with them.
@@ -18,6 +20,10 @@ use tracing::info;
 struct Cli {
     #[command(flatten)]
     args: daemon::Args,
+
+    /// Is a bridge
+    #[arg(long)]
+    bridge: bool,
 
     /// Never finishes draining
     #[arg(long)]
@@ -30,14 +36,19 @@ struct Cli {
 
 fn main() -> ExitCode {
     match daemon::parse::<Cli>() {
+        Ok(cli) if cli.bridge => daemon::run_bridge(&cli.args, async |daemon| {
+            bridge(&daemon);
+            work(daemon, &cli).await
+        }),
         Ok(cli) => daemon::run(&cli.args, Role::Gate, async |daemon| {
+            let _listener = gate(&daemon)?;
             work(daemon, &cli).await
         }),
         Err(exit) => exit.into(),
     }
 }
 
-async fn work(daemon: Daemon, cli: &Cli) -> anyhow::Result<()> {
+fn gate(daemon: &Daemon) -> anyhow::Result<Option<TcpListener>> {
     let plan = &daemon.boot.topology.gates[&daemon.boot.name];
     let listener = plan
         .tcp
@@ -46,6 +57,17 @@ async fn work(daemon: Daemon, cli: &Cli) -> anyhow::Result<()> {
     if let Some(listener) = &listener {
         info!(tcp = %listener.local_addr()?, "listening");
     }
+    Ok(listener)
+}
+
+fn bridge(daemon: &Daemon<BridgeBoot>) {
+    for (group, joined) in &daemon.boot.plan.groups {
+        let encrypted = daemon.boot.tls.contains_key(group);
+        info!(%group, master = %joined.master, encrypted, "would join");
+    }
+}
+
+async fn work<B: Booted>(daemon: Daemon<B>, cli: &Cli) -> anyhow::Result<()> {
     if cli.deaf {
         std::future::pending::<()>().await;
     }

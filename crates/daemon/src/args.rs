@@ -11,8 +11,7 @@ use crate::Exit;
 /// `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The file that describes the group; every daemon of the group reads the
-    /// same one
+    /// The topology file; every daemon of a group reads the same one
     #[arg(long, value_name = "FILE")]
     pub topology: PathBuf,
 

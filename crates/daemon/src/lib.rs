@@ -2,7 +2,8 @@
 //! topology, tracing, signals, drain, systemd, metrics and health pages.
 //!
 //! - [`run`] is the frame around a daemon's own work, [`Daemon`] what that work
-//!   is given.
+//!   is given; [`run_bridge`] is the same for a bridge, which is of several groups
+//!   and has a file of its own.
 //! - [`boot`] finds the process in the topology; a wrong file or name ends it
 //!   with an [`Exit`] code of its own before any socket opens.
 //! - [`Shutdown`] is the first signal and the second; [`Readiness`] what
@@ -29,7 +30,7 @@ pub mod systemd;
 mod version;
 
 pub use args::{Args, LogFormat, parse};
-pub use boot::{Boot, BootError, boot, role_name};
+pub use boot::{Boot, BootError, Booted, BridgeBoot, boot, boot_bridge, role_name};
 pub use exit::{EXIT_CODES, Exit};
 pub use http::HttpServer;
 pub use limits::raise_file_limit;
@@ -38,7 +39,7 @@ pub use log::{COLOR_VARIABLE, init_tracing, wants_colour};
 pub use process::ProcessSample;
 pub use readiness::Readiness;
 pub use recorder::Metrics;
-pub use run::{Daemon, Drain, run};
+pub use run::{Daemon, Drain, run, run_bridge};
 pub use shutdown::{Shutdown, Trigger};
 pub use systemd::{ready, stopping};
 pub use version::build_version;

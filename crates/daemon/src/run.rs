@@ -7,15 +7,16 @@ use tokio::{net::TcpListener, runtime};
 use tracing::{error, info, warn};
 
 use crate::{
-    Args, BindError, Boot, Exit, HttpServer, Readiness, Shutdown, bind, boot, build_version, http,
-    init_tracing, raise_file_limit, systemd,
+    Args, BindError, Boot, BootError, Booted, BridgeBoot, Exit, HttpServer, Readiness, Shutdown,
+    bind, boot, boot_bridge, build_version, http, init_tracing, raise_file_limit, systemd,
 };
 
-/// What a daemon's own work is given.
+/// What a daemon's own work is given. `B` is a [`Boot`] but for bridges, whose is a
+/// [`BridgeBoot`].
 #[derive(Debug)]
-pub struct Daemon {
-    /// Which node it is, in which group.
-    pub boot: Boot,
+pub struct Daemon<B = Boot> {
+    /// Which node it is, in which group or groups.
+    pub boot: B,
     /// When to stop.
     pub shutdown: Shutdown,
     /// Whether it takes work.
@@ -54,7 +55,27 @@ pub fn run<F>(args: &Args, role: Role, work: impl FnOnce(Daemon) -> F) -> ExitCo
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let boot = match boot(args, role) {
+    run_from(args, boot(args, role), work)
+}
+
+/// As [`run`], for a bridge, whose topology is a file of its own.
+pub fn run_bridge<F>(args: &Args, work: impl FnOnce(Daemon<BridgeBoot>) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    run_from(args, boot_bridge(args), work)
+}
+
+fn run_from<B, F>(
+    args: &Args,
+    boot: Result<B, BootError>,
+    work: impl FnOnce(Daemon<B>) -> F,
+) -> ExitCode
+where
+    B: Booted,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let boot = match boot {
         Ok(boot) => boot,
         Err(error) => {
             eprintln!("{error}");
@@ -75,8 +96,9 @@ where
     }
 }
 
-fn run_booted<F>(boot: Boot, work: impl FnOnce(Daemon) -> F) -> anyhow::Result<()>
+fn run_booted<B, F>(boot: B, work: impl FnOnce(Daemon<B>) -> F) -> anyhow::Result<()>
 where
+    B: Booted,
     F: Future<Output = anyhow::Result<()>>,
 {
     let files = raise_file_limit().unwrap_or_else(|error| {
@@ -84,8 +106,8 @@ where
         0
     });
     info!(
-        name = %boot.name,
-        group = %boot.topology.group,
+        name = %boot.name(),
+        group = %boot.groups(),
         build = build_version(),
         pid = std::process::id(),
         files,
@@ -121,7 +143,7 @@ where
     outcome
 }
 
-impl Daemon {
+impl<B: Booted> Daemon<B> {
     /// Listens where the topology says that this node's `field` is
     /// (`tcp`, `websocket`, `listen`).
     ///
@@ -144,7 +166,7 @@ impl Daemon {
     /// the service manager and in the log that the daemon drains, and how that
     /// ended.
     pub async fn drain(&self, work: impl Future<Output = ()>) -> Drain {
-        let grace = self.boot.topology.limits.drain_grace;
+        let grace = self.boot.drain_grace();
         self.readiness.set_not_ready("draining");
         systemd::stopping();
         info!(grace_seconds = grace.as_secs_f64(), "draining");
@@ -169,7 +191,7 @@ async fn last_words_after(shutdown: &Shutdown) {
     tokio::time::sleep(LAST_WORDS).await;
 }
 
-fn serve_pages(boot: &Boot, readiness: &Readiness) -> Result<Option<HttpServer>, BindError> {
+fn serve_pages(boot: &impl Booted, readiness: &Readiness) -> Result<Option<HttpServer>, BindError> {
     let Some(address) = boot.http() else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ mod support;
 
 use std::net::TcpListener;
 
-use support::Idle;
+use support::{Idle, self_signed};
 
 #[tokio::test]
 async fn a_wrong_file_ends_it_with_78_and_every_mistake() {
@@ -124,11 +124,4 @@ async fn a_node_with_the_certificate_of_another_is_refused() {
 
     let mut running = start("gate@1").await.start();
     running.logs("ready").await;
-}
-
-/// A certificate with these names that is its own authority, and its key.
-fn self_signed(names: &[&str]) -> (String, String) {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    (made.cert.pem(), made.signing_key.serialize_pem())
 }

@@ -23,6 +23,17 @@ pub struct Calls<W> {
     earliest: Option<Instant>,
 }
 
+/// A call that has ended without an answer.
+#[derive(Debug)]
+pub struct Ended<W> {
+    /// Which.
+    pub id: CallId,
+    /// Who was called.
+    pub destination: NodeId,
+    /// Who is to be told.
+    pub waiter: W,
+}
+
 #[derive(Debug)]
 struct Pending<W> {
     destination: NodeId,
@@ -60,15 +71,15 @@ impl<W> Calls<W> {
         id
     }
 
-    /// Looks at the time: the waiters of every call whose deadline has passed.
-    pub fn expired(&mut self, now: Instant) -> Vec<W> {
+    /// Looks at the time: every call whose deadline has passed.
+    pub fn expired(&mut self, now: Instant) -> Vec<Ended<W>> {
         if self.earliest.is_none_or(|earliest| now < earliest) {
             return Vec::new();
         }
         let expired = self
             .pending
             .extract_if(|_, pending| pending.deadline <= now)
-            .map(|(_, pending)| pending.waiter)
+            .map(ended)
             .collect();
         self.earliest = self.pending.values().map(|pending| pending.deadline).min();
         expired
@@ -90,20 +101,23 @@ impl<W> Calls<W> {
         self.pending.remove(&id).map(|pending| pending.waiter)
     }
 
-    /// The node is gone: the waiters of every call to it.
-    pub fn gone(&mut self, node: NodeId) -> Vec<W> {
+    /// The node is gone, or does not answer any more: every call to it.
+    pub fn gone(&mut self, node: NodeId) -> Vec<Ended<W>> {
         self.pending
             .extract_if(|_, pending| pending.destination == node)
-            .map(|(_, pending)| pending.waiter)
+            .map(ended)
             .collect()
     }
 
-    /// The group is lost: the waiters of every call.
-    pub fn lost(&mut self) -> Vec<W> {
-        self.pending
-            .drain()
-            .map(|(_, pending)| pending.waiter)
-            .collect()
+    /// The group is lost: every call.
+    pub fn lost(&mut self) -> Vec<Ended<W>> {
+        self.pending.drain().map(ended).collect()
+    }
+
+    /// Whether calls to this node are under way.
+    pub fn wait_for(&self, node: NodeId) -> bool {
+        let mut pending = self.pending.values();
+        pending.any(|pending| pending.destination == node)
     }
 
     /// How many calls are under way.
@@ -114,6 +128,14 @@ impl<W> Calls<W> {
     /// Whether no call is under way.
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty()
+    }
+}
+
+fn ended<W>((id, pending): (CallId, Pending<W>)) -> Ended<W> {
+    Ended {
+        id,
+        destination: pending.destination,
+        waiter: pending.waiter,
     }
 }
 
@@ -139,6 +161,10 @@ mod tests {
         Wait(u8),
         Gone(u8),
         Lost,
+    }
+
+    fn waiters(ended: Vec<Ended<usize>>) -> Vec<usize> {
+        ended.into_iter().map(|ended| ended.waiter).collect()
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -186,7 +212,7 @@ mod tests {
                     Step::GivenUp { call: index } => ended.extend(calls.end(call(index))),
                     Step::Wait(ms) => {
                         now += Duration::from_millis(ms.into());
-                        let expired = calls.expired(now);
+                        let expired = waiters(calls.expired(now));
                         for waiter in &expired {
                             prop_assert!(deadlines[*waiter] <= now, "ended early");
                         }
@@ -197,13 +223,13 @@ mod tests {
                         prop_assert!(late, "a call outlived its deadline");
                     }
                     Step::Gone(who) => {
-                        ended.extend(calls.gone(node(who)));
+                        ended.extend(waiters(calls.gone(node(who))));
                         let left = (0..begun.len())
                             .filter(|waiter| begun[*waiter].1 == node(who))
                             .all(|waiter| ended.contains(&waiter));
                         prop_assert!(left, "a call outlived its destination");
                     }
-                    Step::Lost => ended.extend(calls.lost()),
+                    Step::Lost => ended.extend(waiters(calls.lost())),
                 }
             }
             // Lost came last, so every call has ended, and none of them twice.

@@ -14,7 +14,7 @@ use prost::Message as _;
 use protocol::{
     CallError, Envelope, ErrorKind, NodeId, batch,
     envelope::{EnvelopeKind, MAX_BODY_BYTES, MAX_METHOD_BYTES},
-    v1::Refusal,
+    v1::{Crossing, Refusal},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error};
@@ -22,6 +22,7 @@ use tracing::{debug, error};
 use crate::{
     calls::CallId,
     channel::Broker,
+    crossing::{Origin, Responder, Transit},
     link::Arrived,
     pairs::Slot,
     services::{Answer, Message, NodeEvent, Request},
@@ -158,10 +159,42 @@ fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
         ms => Duration::from_millis(ms.into()),
     };
     let deadline = Instant::now() + wait.min(LONGEST_WAIT);
+    let mut origin = None;
+    if !envelope.crossing.is_empty() {
+        let Ok(crossing) = Crossing::decode(envelope.crossing.clone()) else {
+            return refuse(
+                ErrorKind::Handler,
+                "the way between groups that the request says cannot be read".to_owned(),
+            );
+        };
+        if !crossing.group.is_empty() {
+            if !shared.services.is_bridge() {
+                // As much of a name as one may have, whatever the caller calls one.
+                let group: String = crossing.group.chars().take(64).collect();
+                return refuse(
+                    ErrorKind::NotFound,
+                    format!("{name} is no bridge to {group}"),
+                );
+            }
+            let transit = Transit {
+                source: envelope.source,
+                method: envelope.method.clone(),
+                body: envelope.body.clone(),
+                deadline,
+                crossing,
+            };
+            let responder = Responder::new(shared, slot, envelope.source, call_id, place);
+            return shared.services.pass_on(transit, responder);
+        }
+        if shared.is_bridge(envelope.source) {
+            origin = Origin::of(crossing).map(Arc::new);
+        }
+    }
     let request = Request {
         source: envelope.source,
         body: envelope.body.clone(),
         deadline,
+        origin,
     };
     // Most handlers are done at once, and a task for each would cost more than
     // they do. A handler that is not has seen a waker that wakes nobody; the
@@ -229,7 +262,7 @@ async fn outcome(handler: Answer, deadline: Instant) -> Result<Bytes, CallError>
     }
 }
 
-fn checked(outcome: Result<Bytes, CallError>) -> Result<Bytes, CallError> {
+pub(crate) fn checked(outcome: Result<Bytes, CallError>) -> Result<Bytes, CallError> {
     let body = outcome?;
     check_size(&body).map(|()| body)
 }

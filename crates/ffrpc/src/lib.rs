@@ -5,7 +5,8 @@
 //! [`Services`] offer. It needs no looking after: brokers may come and go, the
 //! master may be away, and nobody above the [`channel`] can tell. Only when its
 //! lease has run out it says so ([`NodeEvent::Lost`]), ends what was pending and
-//! joins again as a new node.
+//! joins again as a new node. Other groups it calls by way of a bridge
+//! ([`Node::group`]).
 //!
 //! ```no_run
 //! # use ffrpc::{Node, NodeConfig, Services, Uplink};
@@ -30,15 +31,16 @@
 //! - Messages of one source are handled in the order in which it sent them, and
 //!   none of them after [`NodeEvent::Removed`] has said that the source is gone.
 //! - Everything that is queued is bounded; see [`NodeConfig`].
-//!
 //! - Between two living nodes nothing is lost, repeated or reordered.
 //!
 //! What it does not do: what was on its way to a node that goes, goes with it.
 
+mod asking;
 mod calls;
 pub mod channel;
 mod config;
 mod connect;
+mod crossing;
 mod dispatch;
 mod driver;
 mod link;
@@ -48,12 +50,15 @@ mod pairs;
 mod replica;
 mod services;
 mod shared;
+mod waiter;
 
-pub use calls::{CallId, Calls};
+pub use calls::{CallId, Calls, Ended};
 pub use config::{Credentials, Encryption, NodeConfig, Uplink};
+pub use crossing::{Group, Origin, Responder, Transit};
 pub use node::Node;
 pub use replica::{Gap, NodeRecord, Replica, ReplicaChange};
 pub use services::{Message, NodeEvent, Request, Services};
+pub use shared::Membership;
 
 /// The name of every group's master.
 pub(crate) fn master() -> protocol::NodeName {

@@ -8,24 +8,26 @@ use std::{
 use bytes::Bytes;
 use prost::Message;
 use protocol::{
-    CallError, Envelope, ErrorKind, NodeId, NodeName,
-    envelope::{EnvelopeKind, MAX_METHOD_BYTES, Text},
-    v1::{LeastLoadedRequest, NodeState, Role, Script},
+    CallError, Envelope, ErrorKind, GroupName, NodeId, NodeName,
+    envelope::{EnvelopeKind, Text},
+    v1::{Crossing, GroupLink, LeastLoadedRequest, NodeState, Role, Script},
 };
 use tokio::{
-    sync::oneshot,
+    sync::watch,
     time::{Instant, sleep, timeout},
 };
 use tonic::Code;
+use tracing::Instrument;
 
 use crate::{
+    asking::{Asking, check_method, not_taken},
     config::{NodeConfig, Uplink},
+    crossing::Group,
     dispatch::check_size,
     driver,
-    pairs::NotTaken,
     replica::NodeRecord,
     services::Services,
-    shared::{Outcome, PendingCall, Shared, gone, lost},
+    shared::{Membership, Outcome, Shared},
 };
 
 /// A member of a group. Clones are the same member; it lives until
@@ -37,15 +39,15 @@ pub struct Node {
 
 /// How long the master may take to answer a question.
 const QUESTION: Duration = Duration::from_secs(1);
-/// Later than anything that is waited for.
-const FAR_FUTURE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 impl Node {
     /// Starts joining. It goes on trying until [`leave`](Self::leave), and again
-    /// whenever the group is lost. Has to be called in a tokio runtime.
+    /// whenever the group is lost. Has to be called in a tokio runtime; the node's log is
+    /// in the span that is current now.
     pub fn join(config: NodeConfig, services: Services) -> Node {
         let shared = Arc::new(Shared::new(config, services));
-        shared.tasks.spawn(driver::run(Arc::clone(&shared)));
+        let driver = driver::run(Arc::clone(&shared));
+        shared.tasks.spawn(driver.in_current_span());
         Node { shared }
     }
 
@@ -164,41 +166,46 @@ impl Node {
         body: Bytes,
         wait: Duration,
     ) -> Outcome {
-        check_size(&body)?;
-        let method = method.into();
-        check_method(&method)?;
-        let (own, slot) = self.shared.slot_of_destination(destination)?;
-        let (outcome_tx, outcome_rx) = oneshot::channel();
-        let now = Instant::now();
-        let deadline = now.checked_add(wait).unwrap_or(now + FAR_FUTURE);
-        let id = self.shared.calls().begin(destination, deadline, outcome_tx);
-        // From here on the call is in the table; whichever way this function
-        // ends, it is taken out.
-        let mut pending = PendingCall {
-            shared: &self.shared,
-            slot: &slot,
-            id,
-            sequence: None,
-        };
-        let envelope = Envelope {
-            call_id: id.0,
-            method,
-            deadline_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1),
+        self.shared
+            .call(Asking {
+                destination,
+                method: method.into(),
+                body,
+                wait,
+                crossing: Bytes::new(),
+                bridge: None,
+            })
+            .await
+    }
+
+    /// [`call_within`](Self::call_within) for those who do not wait: `then` is told of
+    /// the end, once. It runs on the node's own task, or at once where the call cannot
+    /// begin, and may not block. `crossing` goes with the request, as bridges say it.
+    pub fn call_then(
+        &self,
+        destination: NodeId,
+        method: impl Into<Text>,
+        body: Bytes,
+        wait: Duration,
+        crossing: Option<&Crossing>,
+        then: impl FnOnce(Outcome) + Send + 'static,
+    ) {
+        let crossing = crossing.map_or_else(Bytes::new, |crossing| crossing.encode_to_vec().into());
+        let asking = Asking {
+            destination,
+            method: method.into(),
             body,
-            ..Envelope::new(destination, own, EnvelopeKind::Request)
+            wait,
+            crossing,
+            bridge: None,
         };
-        let sequence = self
-            .shared
-            .pairs
-            .send(&slot, envelope)
-            .map_err(|reason| not_taken(reason, destination))?;
-        pending.sequence = Some(sequence);
-        let outcome = outcome_rx.await.unwrap_or_else(|_| Err(lost()));
-        if outcome.is_ok() {
-            // What was answered has arrived: there is nothing to take back.
-            pending.sequence = None;
-        }
-        outcome
+        self.shared.call_then(asking, Box::new(then));
+    }
+
+    /// Ends every call that is under way with this error.
+    pub fn end_calls(&self, error: &CallError) {
+        let ended = self.shared.calls().lost();
+        self.shared.end_calls(ended, error);
     }
 
     /// [`call`](Self::call) with protobuf messages.
@@ -262,6 +269,28 @@ impl Node {
         self.send(destination, method.into(), body, EnvelopeKind::Control)
     }
 
+    /// Another group, which is called by way of a bridge.
+    pub fn group(&self, name: GroupName) -> Group {
+        Group::new(self.clone(), name)
+    }
+
+    /// Every node that the directory has, as this node has heard last.
+    pub fn nodes(&self) -> Vec<Arc<NodeRecord>> {
+        self.shared
+            .read_replica(|replica| replica.nodes().cloned().collect())
+    }
+
+    /// Which group the node is in; `None` while it is out of it.
+    pub fn membership(&self) -> Option<Membership> {
+        self.shared.membership()
+    }
+
+    /// Whether the node is in its group and some broker carries what it sends. It is
+    /// not when every broker has been away, or silent, for a second.
+    pub fn reach(&self) -> watch::Receiver<bool> {
+        self.shared.reach.subscribe()
+    }
+
     /// How many calls are under way.
     pub fn pending_calls(&self) -> usize {
         self.shared.calls().len()
@@ -281,6 +310,15 @@ impl Node {
         self.shared.pairs.nudge();
     }
 
+    /// Bridges only: which other groups the node joins. The directory hears of it at
+    /// once.
+    pub fn set_groups(&self, groups: Vec<GroupLink>) {
+        self.shared
+            .report
+            .send_modify(|report| report.groups = groups);
+        self.shared.pairs.nudge();
+    }
+
     /// Which script the node runs. The directory hears of it at once.
     pub fn set_script(&self, script: Script) {
         self.shared
@@ -296,6 +334,10 @@ impl Node {
         self.shared.pairs.nudge();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn send(
@@ -346,29 +388,5 @@ impl Node {
             .await
             .ok()?;
         Some(answer.map(|answer| NodeId::from_u64(answer.into_inner().node_id)))
-    }
-}
-
-fn check_method(method: &Text) -> Result<(), CallError> {
-    match method.as_str().len() {
-        ..=MAX_METHOD_BYTES => Ok(()),
-        length => Err(CallError::new(
-            ErrorKind::TooLarge,
-            format!("a method's name of {length} bytes, at most {MAX_METHOD_BYTES} are allowed"),
-        )),
-    }
-}
-
-fn not_taken(reason: NotTaken, destination: NodeId) -> CallError {
-    match reason {
-        NotTaken::Ended => gone(destination),
-        NotTaken::Full => CallError::new(
-            ErrorKind::Overloaded,
-            format!("as much as may be is on its way to node {destination}"),
-        ),
-        NotTaken::CutOff => CallError::new(
-            ErrorKind::Unavailable,
-            "no broker of the group can be reached",
-        ),
     }
 }

@@ -6,6 +6,7 @@
 //! taken in one order: pair, then links, then an outbox.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +26,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     channel::{Arrival, Broker, Pair, Routes},
+    crossing::Seen,
     link::LinkSender,
 };
 
@@ -241,9 +243,42 @@ impl Pairs {
         slot.lock().pair.outgoing.excess() >= ANSWERS
     }
 
+    /// How the pair with a bridge stands, while calls are under way there or not.
+    pub(crate) fn look(&self, other: NodeId, pending: bool) -> Option<Seen> {
+        let slot = self.get(other)?;
+        let state = slot.lock();
+        Some(Seen {
+            progress: (
+                state.pair.outgoing.progress(),
+                state.pair.incoming.delivered(),
+            ),
+            unlinked: state.stranded && state.pair.route().is_none(),
+            pending,
+        })
+    }
+
+    /// Sends `other` something that says nothing and that it has to acknowledge.
+    pub(crate) fn probe(&self, other: NodeId) {
+        let Some(slot) = self.get(other) else { return };
+        let (source, destination) = {
+            let state = slot.lock();
+            (state.pair.source, state.pair.destination)
+        };
+        let envelope = Envelope::new(destination, source, EnvelopeKind::Ack);
+        // One that has just ended needs none.
+        let _ = self.send(&slot, envelope);
+    }
+
     /// Nobody waits for this envelope any more.
     pub(crate) fn cancel(&self, slot: &Slot, sequence: u64) {
         slot.lock().pair.outgoing.cancel(sequence);
+    }
+
+    /// Nobody waits any more for the answers to these requests.
+    pub(crate) fn cancel_calls(&self, other: NodeId, calls: &HashSet<u64>) {
+        if let Some(slot) = self.get(other) {
+            slot.lock().pair.outgoing.cancel_calls(calls);
+        }
     }
 
     /// A broker did not forward something. Gives the node that has turned out to be
@@ -385,7 +420,8 @@ impl Pairs {
         self.arm();
     }
 
-    fn is_cut_off(&self) -> bool {
+    /// Whether no broker has carried anything for a while.
+    pub(crate) fn is_cut_off(&self) -> bool {
         let cut_off = self.links().cut_off;
         cut_off.is_some_and(|since| since.elapsed() >= CUT_OFF)
     }

@@ -4,13 +4,13 @@
 //! has changed for this node comes out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use protocol::{
     NodeId, NodeName,
-    v1::{self, Delta, NodeState, Role, Script, Snapshot, delta::Change},
+    v1::{self, Delta, GroupLink, Load, NodeState, Role, Script, Snapshot, delta::Change},
 };
 
 /// What the directory says of a node.
@@ -28,12 +28,14 @@ pub struct NodeRecord {
     pub address: String,
     /// The methods that it answers.
     pub methods: Vec<String>,
-    /// Its load when it last changed otherwise.
+    /// Its load when it last changed otherwise; for a bridge, as of the last second.
     pub load: u64,
     /// The version of its program.
     pub build: String,
     /// Scenes only: which script runs.
     pub script: Option<Script>,
+    /// Bridges only: the other groups that they join.
+    pub groups: Vec<GroupLink>,
 }
 
 /// The directory as this node knows it.
@@ -42,6 +44,7 @@ pub struct Replica {
     revision: u64,
     nodes: BTreeMap<NodeId, Arc<NodeRecord>>,
     names: HashMap<NodeName, NodeId>,
+    bridges: BTreeSet<NodeId>,
     gone: Gone,
 }
 
@@ -138,6 +141,25 @@ impl Replica {
             .filter(move |node| node.role == role && node.is_ready())
     }
 
+    /// The bridges, in whichever state.
+    pub fn bridges(&self) -> impl Iterator<Item = &Arc<NodeRecord>> + Clone {
+        self.bridges.iter().filter_map(|id| self.nodes.get(id))
+    }
+
+    /// Every node that is known.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<NodeRecord>> {
+        self.nodes.values()
+    }
+
+    /// Takes in how much nodes carry. It is no change of their records.
+    pub fn set_loads(&mut self, loads: &[Load]) {
+        for load in loads {
+            if let Some(node) = self.nodes.get_mut(&NodeId::from_u64(load.node_id)) {
+                Arc::make_mut(node).load = load.load;
+            }
+        }
+    }
+
     /// Whether the node has been here and is gone.
     pub fn is_gone(&self, id: NodeId) -> bool {
         self.gone.ids.contains(&id)
@@ -153,12 +175,16 @@ impl Replica {
     fn upsert(&mut self, record: NodeRecord) -> Option<ReplicaChange> {
         let record = Arc::new(record);
         self.names.insert(record.name.clone(), record.id);
+        if record.role == Role::Bridge {
+            self.bridges.insert(record.id);
+        }
         let before = self.nodes.insert(record.id, Arc::clone(&record));
         (before.as_ref() != Some(&record)).then_some(ReplicaChange::Upserted(record))
     }
 
     fn remove(&mut self, id: NodeId) -> Option<ReplicaChange> {
         let record = self.nodes.remove(&id)?;
+        self.bridges.remove(&id);
         // Its name may have a new holder already.
         if self.names.get(&record.name) == Some(&id) {
             self.names.remove(&record.name);
@@ -199,6 +225,7 @@ fn record(node: v1::NodeRecord) -> Option<NodeRecord> {
         load: node.load,
         build: node.build,
         script: node.script,
+        groups: node.groups,
     })
 }
 

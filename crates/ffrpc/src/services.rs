@@ -11,11 +11,17 @@ use std::{
 use bytes::Bytes;
 use metrics::counter;
 
-use protocol::{CallError, ErrorKind, NodeId};
+use protocol::{
+    CallError, ErrorKind, NodeId,
+    v1::{Exports, Loads},
+};
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::replica::NodeRecord;
+use crate::{
+    crossing::{Origin, Responder, Transit},
+    replica::NodeRecord,
+};
 
 /// A notify or control that arrived.
 #[derive(Clone, Debug)]
@@ -35,6 +41,8 @@ pub struct Request {
     pub body: Bytes,
     /// When the caller stops waiting; the handler is dropped then.
     pub deadline: Instant,
+    /// Where it has come from, if another group makes it.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// What happens to the node in its group.
@@ -52,6 +60,10 @@ pub enum NodeEvent {
     Unreachable(NodeId),
     /// It has acknowledged something since.
     Reachable(NodeId),
+    /// Bridges only: what other groups may call in this one.
+    Exports(Arc<Exports>),
+    /// Bridges only: how much these nodes carry. Their records say so by now.
+    Loads(Arc<Loads>),
     /// It is out of the group and knows nobody any more: its lease has run out,
     /// or it leaves. It joins again by itself, as a new node. A master or a
     /// broker that goes away is no such loss.
@@ -62,6 +74,7 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Bytes, CallError>> +
 type RequestHandler = Box<dyn Fn(Request) -> Answer + Send + Sync>;
 type FamilyHandler = Box<dyn Fn(&str, Request) -> Answer + Send + Sync>;
 type MessageHandler = Box<dyn Fn(Message) + Send + Sync>;
+type TransitHandler = Box<dyn Fn(Transit, Responder) + Send + Sync>;
 type EventHandler = Box<dyn Fn(NodeEvent) + Send + Sync>;
 
 /// The methods that a node offers, and who hears of its fate.
@@ -75,6 +88,7 @@ pub struct Services {
     requests: HashMap<&'static str, RequestHandler>,
     families: Vec<(&'static str, FamilyHandler)>,
     messages: HashMap<&'static str, MessageHandler>,
+    transit: Option<TransitHandler>,
     events: Option<EventHandler>,
 }
 
@@ -150,6 +164,14 @@ impl Services {
         self
     }
 
+    /// Gives the requests that are for other groups to `handler`, as a bridge does.
+    /// It begins on the task that reads the links and may not block; the answer may
+    /// be given at any time and from anywhere.
+    pub fn bridge(mut self, handler: impl Fn(Transit, Responder) + Send + Sync + 'static) -> Self {
+        self.transit = Some(Box::new(handler));
+        self
+    }
+
     /// Tells `handler` what happens to the node in its group.
     pub fn events(mut self, handler: impl Fn(NodeEvent) + Send + Sync + 'static) -> Self {
         self.events = Some(Box::new(handler));
@@ -176,6 +198,17 @@ impl Services {
         Some(handler(method, request))
     }
 
+    /// Whether the node passes on what is for other groups.
+    pub(crate) fn is_bridge(&self) -> bool {
+        self.transit.is_some()
+    }
+
+    pub(crate) fn pass_on(&self, transit: Transit, responder: Responder) {
+        if let Some(handler) = &self.transit {
+            guarded("transit", || handler(transit, responder));
+        }
+    }
+
     /// Whether somebody took the message.
     pub(crate) fn deliver(&self, method: &str, message: Message) -> bool {
         match self.messages.get(method) {
@@ -195,7 +228,7 @@ impl Services {
 }
 
 /// Runs a handler on the node's own task, which must not end with it.
-fn guarded(kind: &'static str, handler: impl FnOnce()) {
+pub(crate) fn guarded(kind: &'static str, handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
         counter!("redrabbit_node_panics_total", "handler" => kind).increment(1);
         error!(handler = kind, "handler panicked");
@@ -213,6 +246,7 @@ mod tests {
             source: NodeId::new(1, 1),
             body: Bytes::new(),
             deadline: Instant::now(),
+            origin: None,
         };
         let answer = services.answer(method, request)?;
         Some(answer.now_or_never().unwrap().unwrap())

@@ -13,20 +13,19 @@ use protocol::{
     CallError, ErrorKind, NodeId,
     v1::{NodeState, Report, Role, registry_client::RegistryClient},
 };
-use tokio::{
-    sync::{oneshot, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
 
 use crate::{
     calls::{CallId, Calls},
     config::NodeConfig,
+    crossing::Bridges,
     dispatch::answer_envelope,
     pairs::{Pairs, Slot},
     replica::Replica,
     services::{NodeEvent, Services},
+    waiter::Waiter,
 };
 
 /// How long the directory may take to tell of a node that has sent something.
@@ -46,17 +45,30 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     replica: RwLock<Replica>,
-    calls: Mutex<Calls<oneshot::Sender<Outcome>>>,
+    calls: Mutex<Calls<Waiter>>,
+    pub(crate) bridges: Bridges,
     requests: AtomicUsize,
     /// Who the node is; 0 while it is nobody.
     id: AtomicU64,
     /// Who it is once it can send.
     pub(crate) ready: watch::Sender<Option<NodeId>>,
+    /// Whether it is in its group, and some broker carries something.
+    pub(crate) reach: watch::Sender<bool>,
+    membership: Mutex<Option<Membership>>,
     registry: Mutex<Option<RegistryClient<Channel>>>,
     /// Nodes that have sent something and are not in the replica yet.
     strangers: Mutex<Vec<(NodeId, Instant)>>,
     /// Proves to the master who asks.
     token: Mutex<Bytes>,
+}
+
+/// Which group a node is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Its name, as its master says it.
+    pub group: String,
+    /// Tells it from every other group of that name.
+    pub identity: u64,
 }
 
 impl Shared {
@@ -75,15 +87,19 @@ impl Shared {
                 state: state.into(),
                 load: 0,
                 script: None,
+                groups: Vec::new(),
             }),
             load: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             replica: RwLock::default(),
             calls: Mutex::default(),
+            bridges: Bridges::default(),
             requests: AtomicUsize::new(0),
             id: AtomicU64::new(0),
             ready: watch::Sender::new(None),
+            reach: watch::Sender::new(false),
+            membership: Mutex::default(),
             registry: Mutex::default(),
             strangers: Mutex::default(),
             token: Mutex::default(),
@@ -106,6 +122,32 @@ impl Shared {
         )
     }
 
+    /// Which group it is in now.
+    pub(crate) fn set_membership(&self, membership: Option<Membership>) {
+        *self
+            .membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = membership;
+    }
+
+    pub(crate) fn membership(&self) -> Option<Membership> {
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Looks whether the node reaches its group; `carried` is whether some broker
+    /// answers, or may again in a moment.
+    pub(crate) fn look_at_reach(&self, carried: bool) {
+        let reaches = carried && self.ready.borrow().is_some() && !self.pairs.is_cut_off();
+        self.reach.send_if_modified(|before| {
+            let changed = *before != reaches;
+            *before = reaches;
+            changed
+        });
+    }
+
     /// The node can send.
     pub(crate) fn set_ready(&self, id: NodeId) {
         self.ready.send_replace(Some(id));
@@ -114,6 +156,7 @@ impl Shared {
     /// The node takes no new calls of its own program.
     pub(crate) fn set_leaving(&self) {
         self.ready.send_replace(None);
+        self.look_at_reach(false);
     }
 
     /// The group is lost: the replica, the pairs and every call end.
@@ -128,19 +171,19 @@ impl Shared {
         }
         self.pairs.end_all();
         self.strangers().clear();
-        let waiters = self.calls().lost();
-        for waiter in waiters {
-            let _ = waiter.send(Err(lost()));
-        }
+        self.bridges.clear();
+        self.set_membership(None);
+        self.look_at_reach(false);
+        let ended = self.calls().lost();
+        self.end_calls(ended, &lost());
     }
 
     /// A node is gone: its pair ends, and every call to it.
     pub(crate) fn end_node(&self, node: NodeId) {
         self.pairs.end(node);
-        let waiters = self.calls().gone(node);
-        for waiter in waiters {
-            let _ = waiter.send(Err(gone(node)));
-        }
+        let error = self.bridges.forget(node).unwrap_or_else(|| gone(node));
+        let ended = self.calls().gone(node);
+        self.end_calls(ended, &error);
     }
 
     /// Ends the calls whose deadline has passed. Says whether any is left.
@@ -149,11 +192,9 @@ impl Shared {
             let mut calls = self.calls();
             (calls.expired(now), !calls.is_empty())
         };
-        for waiter in expired {
-            let _ = waiter.send(Err(CallError::new(
-                ErrorKind::DeadlineExceeded,
-                "no answer came in time",
-            )));
+        if !expired.is_empty() {
+            let late = CallError::new(ErrorKind::DeadlineExceeded, "no answer came in time");
+            self.end_calls(expired, &late);
         }
         left
     }
@@ -162,7 +203,7 @@ impl Shared {
     pub(crate) fn answered(&self, id: CallId, source: NodeId, outcome: Outcome) {
         let waiter = self.calls().answered(id, source);
         if let Some(waiter) = waiter {
-            let _ = waiter.send(outcome);
+            waiter.end(outcome);
         }
     }
 
@@ -252,6 +293,15 @@ impl Shared {
         self.read_replica(|replica| replica.get(node).is_some_and(|node| node.is_ready()))
     }
 
+    /// Whether the directory knows the node as a bridge.
+    pub(crate) fn is_bridge(&self, node: NodeId) -> bool {
+        self.read_replica(|replica| {
+            replica
+                .get(node)
+                .is_some_and(|node| node.role == Role::Bridge)
+        })
+    }
+
     pub(crate) fn ready_slaves(&self) -> Vec<NodeId> {
         self.read_replica(|replica| replica.with_role(Role::Slave).map(|node| node.id).collect())
     }
@@ -264,38 +314,19 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn own(&self) -> Option<NodeId> {
+    pub(crate) fn own(&self) -> Option<NodeId> {
         match self.id.load(Ordering::SeqCst) {
             0 => None,
             id => Some(NodeId::from_u64(id)),
         }
     }
 
-    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<oneshot::Sender<Outcome>>> {
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls<Waiter>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn read_replica<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
         look(&self.replica.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A call in the table. However its future ends, the entry goes with it; one
-/// that was given up is taken back from the pair, too.
-pub(crate) struct PendingCall<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) slot: &'a Slot,
-    pub(crate) id: CallId,
-    /// Where it stands in its pair, until it has ended.
-    pub(crate) sequence: Option<u64>,
-}
-
-impl Drop for PendingCall<'_> {
-    fn drop(&mut self) {
-        drop(self.shared.calls().end(self.id));
-        if let Some(sequence) = self.sequence {
-            self.shared.pairs.cancel(self.slot, sequence);
-        }
     }
 }
 

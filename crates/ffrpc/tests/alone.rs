@@ -74,6 +74,7 @@ impl LocalBroker for Door {
             epoch: run,
             token: Bytes::from_static(b"token"),
             lease_ms: 3000,
+            ..Welcome::default()
         });
         let record = |id: NodeId, name: &str| NodeRecord {
             node_id: id.as_u64(),

@@ -73,7 +73,7 @@ fn services(sessions: &Arc<Sessions>) -> Services {
             NodeEvent::Lost => of_events.group_lost(),
             NodeEvent::Unreachable(node) => of_events.reach(node, false),
             NodeEvent::Reachable(node) => of_events.reach(node, true),
-            NodeEvent::Joined(_) => {}
+            NodeEvent::Joined(_) | NodeEvent::Exports(_) | NodeEvent::Loads(_) => {}
         })
 }
 

@@ -61,6 +61,7 @@ fn master_with(listener: TcpListener, epoch_file: Option<PathBuf>) -> Master {
         lease: Duration::from_secs(1),
         outbox_bytes: 64 << 20,
         build: "test".to_owned(),
+        exports: Default::default(),
     };
     Master::start(config, listener).unwrap()
 }

@@ -1,5 +1,6 @@
-//! The methods that gates and scenes offer each other. The messages that they
-//! carry are in `proto/redrabbit/v1/session.proto`.
+//! The methods that daemons offer each other, and what is said about such by all of
+//! them. The messages that they carry are in `proto/redrabbit/v1/session.proto`, and
+//! that of bridges in `registry.proto`.
 
 /// Request to the verifying scene: a `VerifyRequest`, answered by a
 /// `VerifyResponse`.
@@ -42,3 +43,18 @@ pub const SERVICE: &str = "service.";
 pub const NODE_DRAIN: &str = "node.drain";
 /// Request to a scene: a `ReloadRequest`, answered by a `ReloadResponse`.
 pub const NODE_RELOAD: &str = "node.reload";
+/// Request to a bridge: a `GroupNodesRequest`, answered by a `ListNodesResponse`.
+pub const BRIDGE_NODES: &str = "bridge.nodes";
+
+/// What the methods begin with by which daemons speak to each other.
+const INTERNAL: [&str; 5] = ["session.", "gate.", "owner.", "node.", "bridge."];
+
+/// Whether daemons speak to each other by this method, or by methods that begin so:
+/// no group lets another call such.
+pub fn is_internal(method: &str) -> bool {
+    INTERNAL.iter().any(|prefix| method.starts_with(prefix))
+}
+
+/// How many bridges a request may cross, it and the requests because of which it is
+/// made: past that its services call each other in a circle.
+pub const MAX_HOPS: u32 = 8;

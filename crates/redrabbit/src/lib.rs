@@ -19,6 +19,7 @@ pub mod check;
 pub mod cli;
 pub mod drain;
 mod group;
+mod names;
 pub mod nodes;
 mod operator;
 pub mod reload;

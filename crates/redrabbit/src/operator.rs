@@ -23,9 +23,9 @@ pub(crate) struct Operator {
 pub enum OperatorError {
     /// The group speaks TLS, and the operator has no certificate.
     #[error(
-        "the group speaks TLS, and {name} has no certificate: {source}; make one as for any node, \
-         or send a signal to the node's own process: SIGTERM drains it, and SIGHUP has a scene \
-         load its script again"
+        "the group speaks TLS, and {name} has no certificate: {source}; make one as for any node. \
+         Without it: SIGTERM drains a node's own process, SIGHUP has a scene load its script \
+         again, and another group's directory can be asked of its own master"
     )]
     NoCertificate {
         /// As whom it would have joined.

@@ -60,6 +60,7 @@ impl Group {
             build: String::new(),
             epoch_file: None,
             tls,
+            exports: Default::default(),
         };
         let master = Master::start(config, listener).unwrap();
         let topology = format!(

@@ -40,6 +40,7 @@ impl Group {
             build: String::new(),
             epoch_file: None,
             tls: None,
+            exports: Default::default(),
         };
         let master = Master::start(config, listener).unwrap();
         let folder = tempfile::tempdir().unwrap();

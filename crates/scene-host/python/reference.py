@@ -44,6 +44,8 @@ SECTIONS = {
         "call_service",
         "bridge_call",
         "bridge_call_service",
+        "caller",
+        "Caller",
         "is_exist",
         "lookup",
         "NodeInfo",

@@ -42,7 +42,7 @@ pub(crate) mod _ffext {
         send_msg_session,
     };
     #[pymodule_export]
-    use super::service::{call_service, is_exist, lookup};
+    use super::service::{bridge_call, call_service, caller, is_exist, lookup};
     #[pymodule_export]
     use super::session::{change_session_scene, close_session, join_channel, leave_channel};
 }

@@ -67,7 +67,7 @@ mod watch;
 
 pub use crossing::{
     Closed, Inbox, Outbox,
-    action::{Action, Audience, Call, Finished, Left, Parcel, Wanted},
+    action::{Action, Audience, Call, Callee, Finished, Left, Parcel, Wanted},
     event::{Answer, Enter, Event, Leave, Request, Stay, Verdict, Verify},
 };
 pub use database::DatabaseAnswer;

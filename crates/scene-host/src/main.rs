@@ -46,6 +46,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         .collect();
     let config = SceneConfig {
         name,
+        group: topology.group.clone(),
         script: place.script.clone(),
         python_path: place.python_path.clone(),
         venv: place.venv.clone(),

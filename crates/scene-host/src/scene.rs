@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ffrpc::{Credentials, Node, NodeConfig, Uplink};
 use protocol::{
-    NodeName,
+    GroupName, NodeName,
     v1::{NodeState, Role},
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -24,6 +24,8 @@ use crate::{
 pub struct SceneConfig {
     /// Its name in the group.
     pub name: NodeName,
+    /// The group.
+    pub group: GroupName,
     /// The script that it runs.
     pub script: PathBuf,
     /// More folders to import from.
@@ -80,6 +82,7 @@ impl Scene {
         };
         let host = ScriptHost::start(HostConfig {
             name: config.name.clone(),
+            group: Some(config.group),
             script: config.script,
             python_path: config.python_path,
             venv: config.venv,

@@ -2,6 +2,7 @@
 //! from what that does to actions. All of it runs on the one thread.
 
 pub(crate) mod ask;
+pub(crate) mod caller;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod handlers;

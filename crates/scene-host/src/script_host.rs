@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use protocol::NodeName;
+use protocol::{GroupName, NodeName};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -37,6 +37,8 @@ use crate::{
 pub struct HostConfig {
     /// The scene's name in the group.
     pub name: NodeName,
+    /// The group, if it is to be in one.
+    pub group: Option<GroupName>,
     /// The script. It is imported under its file's name, and its folder is one
     /// to import from.
     pub script: PathBuf,

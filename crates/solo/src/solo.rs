@@ -88,6 +88,7 @@ impl Solo {
             outbox_bytes: topology.limits.link_outbox_bytes,
             build: build.to_owned(),
             epoch_file: None,
+            exports: (&topology.exports).into(),
         };
         let master = Master::start(master, sockets.master).map_err(SoloError::Master)?;
         info!(address = %master.address(), "listening for nodes");
@@ -101,6 +102,7 @@ impl Solo {
         if let Some((name, scene)) = scene {
             let config = SceneConfig {
                 name: name.clone(),
+                group: topology.group.clone(),
                 script: scene.script.clone(),
                 python_path: scene.python_path.clone(),
                 venv: scene.venv.clone(),

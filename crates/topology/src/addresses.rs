@@ -3,14 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
+    credentials,
     findings::Findings,
     kind::Kind,
     layer::KeyPath,
     mistake::{Place, Problem},
     plan::may_meet,
-    reference::{SECTIONS, Section},
+    reference::keys_of,
+    section::Section,
     settings::Settings,
-    tls,
 };
 
 /// Notes what is wrong with where nodes listen.
@@ -29,7 +30,7 @@ struct Listener<'a> {
 }
 
 /// Two listeners that the system would not let be bound at the same time.
-fn clashes(settings: &Settings, findings: &mut Findings) {
+pub(crate) fn clashes(settings: &Settings, findings: &mut Findings) {
     let mut listeners = listeners(settings, findings);
     // The later of two in the file is the one that is told off.
     listeners.sort_by(|a, b| a.place.order(b.place).then_with(|| a.path.cmp(&b.path)));
@@ -55,10 +56,11 @@ fn clashes(settings: &Settings, findings: &mut Findings) {
 /// could be anywhere.
 fn listeners<'a>(settings: &'a Settings, findings: &Findings) -> Vec<Listener<'a>> {
     let mut listeners = Vec::new();
-    for section in SECTIONS {
-        let nodes = match section.role() {
-            None => vec![KeyPath::new([section.top()])],
-            Some(_) => settings.nodes(section),
+    let document = settings.document();
+    for section in document.sections().iter().copied() {
+        let nodes = match section.is_named() {
+            false => vec![KeyPath::new([section.top()])],
+            true => settings.nodes(section),
         };
         for node in nodes {
             let machine = node.child("machine");
@@ -66,7 +68,8 @@ fn listeners<'a>(settings: &'a Settings, findings: &Findings) -> Vec<Listener<'a
                 continue;
             }
             let machine: String = settings.text(&machine).unwrap_or_default();
-            for key in section.keys().filter(|key| key.kind == Kind::Address) {
+            let addresses = keys_of(document, section).filter(|key| key.kind == Kind::Address);
+            for key in addresses {
                 let path = node.child(key.name);
                 if let (Some(address), Some(place)) = (settings.text(&path), settings.place(&path))
                 {
@@ -132,24 +135,10 @@ fn exposure(settings: &Settings, findings: &mut Findings) {
         address,
         place,
     } = first;
-    let key = |name| KeyPath::new([Section::Security.top(), name]);
-    let safe = |path: &KeyPath| settings.text::<String>(path).is_some() || findings.touches(path);
-    if !["secret", "secret_file"].map(key).iter().any(safe) {
-        let found = format!("{address}, which other machines can reach, and no secret");
-        let expected = "secret or secret_file in [security], or an address of loopback";
-        findings.note(Problem::Exposed, place, path, found, expected);
-    }
-    let allowed = key("allow_plaintext");
-    let is_allowed = settings.switch(&allowed) == Some(true) || findings.touches(&allowed);
-    if !is_allowed && !tls::is_wanted(settings, findings) {
-        let found = format!(
-            "{address}, which other machines can reach, and no TLS: whoever sees the network in \
-             between can read all that nodes say, the group's secret too"
-        );
-        let expected = "authority, certificate and key in [security], or allow_plaintext = true \
-                        there if nobody else is on that network, or an address of loopback";
-        findings.note(Problem::Exposed, place, path, found, expected);
-    }
+    let found = format!("{address}, which other machines can reach");
+    let security = KeyPath::new([Section::Security.top()]);
+    let at = (path, place, found.as_str());
+    credentials::check_exposure(settings, &security, "in [security]", at, findings);
 }
 
 /// A master on "every address" is none that another machine could dial, and a

@@ -1,19 +1,21 @@
-//! Reads the plan out of the settings.
+//! Reads the plan of a group out of the settings.
 
-use std::{fs, path::Path, str::FromStr};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, str::FromStr};
 
-use protocol::{NodeName, Secret};
+use protocol::NodeName;
 
 use crate::{
-    file::unreadable,
+    credentials,
+    exports::{Export, Exports},
     findings::Findings,
+    kind::cmds,
     layer::KeyPath,
-    mistake::{Place, Problem},
+    missing,
+    mistake::Place,
     plan::{Gate, Limits, Master, Scene, Slave, Topology},
-    reference::{Key, Section},
-    security::Security,
+    section::Section,
     settings::Settings,
-    state, tls,
+    state,
 };
 
 /// The plan, or nothing when a key is missing or a secret cannot be read, which
@@ -25,21 +27,9 @@ pub(crate) fn assemble(
     state_dir: &Path,
     findings: &mut Findings,
 ) -> Option<Topology> {
-    let mut missing = Missing {
-        settings,
-        top,
-        findings,
-    };
     // All of them are looked at before the first `?` may end this.
-    missing.check(&KeyPath::new(["group"]), Section::Top);
-    missing.check(&KeyPath::new(["master", "listen"]), Section::Master);
-    for node in settings.nodes(Section::Slave) {
-        missing.check(&node.child("listen"), Section::Slave);
-    }
-    for node in settings.nodes(Section::Scene) {
-        missing.check(&node.child("script"), Section::Scene);
-    }
-    let security = security(settings, findings);
+    missing::check(settings, top, findings);
+    let security = credentials::read(settings, &KeyPath::new(["security"]), findings);
     Some(Topology {
         group: settings.text(&KeyPath::new(["group"]))?,
         master: master(settings, state_dir)?,
@@ -48,38 +38,18 @@ pub(crate) fn assemble(
         scenes: nodes(settings, Section::Scene, |node| {
             scene(settings, node, state_dir)
         })?,
+        exports: exports(settings)?,
         limits: limits(settings)?,
         security: security?,
     })
 }
 
-struct Missing<'a> {
-    settings: &'a Settings,
-    /// The place of what stands in no section.
-    top: &'a Place,
-    findings: &'a mut Findings,
-}
-
-impl Missing<'_> {
-    /// Notes that `path` is missing, unless something else is wrong with it.
-    fn check(&mut self, path: &KeyPath, section: Section) {
-        let given = self.settings.text::<String>(path).is_some();
-        if given || self.findings.touches(path) {
-            return;
-        }
-        let place = self.settings.place(path).unwrap_or(self.top);
-        let expected = path.segments().last().and_then(|name| section.key(name));
-        let expected = expected.map(Key::expects).unwrap_or_default();
-        self.findings
-            .note(Problem::Missing, place, path, "nothing", expected);
-    }
-}
-
-fn nodes<T>(
+/// Those of a section of which there may be several, by name.
+pub(crate) fn nodes<N: FromStr + Ord, T>(
     settings: &Settings,
     section: Section,
-    read: impl Fn(&KeyPath) -> Option<T>,
-) -> Option<std::collections::BTreeMap<NodeName, T>> {
+    mut read: impl FnMut(&KeyPath) -> Option<T>,
+) -> Option<BTreeMap<N, T>> {
     let named = |node: KeyPath| Some((node.segments().last()?.parse().ok()?, read(&node)?));
     settings.nodes(section).into_iter().map(named).collect()
 }
@@ -139,6 +109,41 @@ fn scene(settings: &Settings, path: &KeyPath, state_dir: &Path) -> Option<Scene>
     })
 }
 
+fn exports(settings: &Settings) -> Option<Exports> {
+    let entries = nodes(settings, Section::Export, |path| export(settings, path))?;
+    Some(Exports { entries })
+}
+
+fn export(settings: &Settings, path: &KeyPath) -> Option<Export> {
+    let texts = |name| -> Vec<String> {
+        let texts = settings.texts(&path.child(name));
+        texts.into_iter().map(str::to_owned).collect()
+    };
+    let ranges = settings.texts(&path.child("cmds"));
+    Some(Export {
+        groups: texts("groups"),
+        services: texts("services"),
+        cmds: joined(ranges.into_iter().filter_map(cmds).collect()),
+        methods: texts("methods"),
+        directory: settings.switch(&path.child("directory"))?,
+    })
+}
+
+/// The same numbers in rising ranges that neither overlap nor touch.
+fn joined(mut ranges: Vec<RangeInclusive<u16>>) -> Vec<RangeInclusive<u16>> {
+    ranges.sort_by_key(|range| *range.start());
+    let mut joined: Vec<RangeInclusive<u16>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if u32::from(*range.start()) <= u32::from(*last.end()) + 1 => {
+                *last = *last.start()..=*last.end().max(range.end());
+            }
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
 fn limits(settings: &Settings) -> Option<Limits> {
     let at = |name| KeyPath::new(["limits", name]);
     Some(Limits {
@@ -166,54 +171,17 @@ fn limits(settings: &Settings) -> Option<Limits> {
     })
 }
 
-fn security(settings: &Settings, findings: &mut Findings) -> Option<Security> {
-    // Both are looked at before a `?` may end this.
-    let (secret, tls) = (secret(settings, findings), tls::files(settings, findings));
-    Some(Security {
-        secret: secret?,
-        allow_plaintext: settings.switch(&KeyPath::new(["security", "allow_plaintext"]))?,
-        tls,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn secret(settings: &Settings, findings: &mut Findings) -> Option<Secret> {
-    let secret = KeyPath::new(["security", "secret"]);
-    let secret_file = KeyPath::new(["security", "secret_file"]);
-    let Some(file) = settings.path(&secret_file) else {
-        let secret = settings.text::<String>(&secret).unwrap_or_default();
-        return Some(Secret::new(secret));
-    };
-    let place = settings.place(&secret_file)?;
-    if let Some(other) = settings
-        .text::<String>(&secret)
-        .and(settings.place(&secret))
-    {
-        let found = format!("security.secret as well ({})", other.briefly());
-        findings.note(
-            Problem::Clash,
-            place,
-            &secret_file,
-            found,
-            "only one of the two",
+    #[test]
+    fn ranges_of_commands_are_told_as_few_as_they_can_be() {
+        assert_eq!(
+            joined(vec![210..=219, 200..=200, 201..=205]),
+            [200..=205, 210..=219]
         );
-        return None;
+        assert_eq!(joined(vec![0..=65535, 7..=9, 65535..=65535]), [0..=65535]);
+        assert_eq!(joined(vec![5..=9, 5..=6, 11..=11]), [5..=9, 11..=11]);
     }
-    // Neither the path nor the content is shown: the secret itself may have
-    // been put in the place of the path.
-    let found = match fs::read(&file).map(String::from_utf8) {
-        Ok(Ok(text)) if !text.trim().is_empty() => {
-            return Some(Secret::new(text.trim()));
-        }
-        Ok(Ok(_)) => "a file with nothing in it".to_owned(),
-        Ok(Err(_)) => "a file that is not UTF-8 text".to_owned(),
-        Err(error) => unreadable(&error),
-    };
-    findings.note(
-        Problem::Unreadable,
-        place,
-        &secret_file,
-        found,
-        "a file with the secret in it",
-    );
-    None
 }

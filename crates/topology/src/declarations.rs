@@ -4,9 +4,16 @@
 //! is given twice not where the first one is. Reading line by line is enough to
 //! find out.
 
+use std::collections::HashMap;
+
+use protocol::GroupName;
 use toml::de::{DeTable, DeValue};
 
-use crate::layer::KeyPath;
+use crate::{
+    group_list::{NAME, nameless},
+    layer::KeyPath,
+    section::Section,
+};
 
 /// A heading or a key at the beginning of a line.
 struct Declaration {
@@ -39,18 +46,24 @@ impl Declarations {
     pub(crate) fn scan(text: &str) -> Self {
         let mut declarations = Vec::new();
         let mut section = KeyPath::default();
+        let mut lists = Lists::default();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
-            let found = match line.strip_prefix('[') {
-                Some(rest) => rest.split_once(']').and_then(|(name, _)| dotted(name)),
-                None => line.split_once('=').and_then(|(name, _)| dotted(name)),
+            let path = if let Some(rest) = line.strip_prefix("[[") {
+                let names = rest.split_once("]]").and_then(|(name, _)| dotted(name));
+                names.map(|names| lists.next(&KeyPath::new(names)))
+            } else if let Some(rest) = line.strip_prefix('[') {
+                let names = rest.split_once(']').and_then(|(name, _)| dotted(name));
+                names.map(KeyPath::new)
+            } else {
+                lists.read_name(&section, line);
+                let names = line.split_once('=').and_then(|(name, _)| dotted(name));
+                names.map(|names| KeyPath::new(section.segments().iter().cloned().chain(names)))
             };
-            let Some(names) = found else {
+            let Some(path) = path else {
                 continue;
             };
             let heading = line.starts_with('[');
-            let above = if heading { &[] } else { section.segments() };
-            let path = KeyPath::new(above.iter().cloned().chain(names));
             if heading {
                 section = path.clone();
             }
@@ -59,6 +72,9 @@ impl Declarations {
                 line: index + 1,
                 heading,
             });
+        }
+        for declaration in &mut declarations {
+            declaration.path = lists.named(&declaration.path);
         }
         Declarations(declarations)
     }
@@ -110,6 +126,56 @@ impl Declarations {
     }
 }
 
+/// The headings of lists that were met so far, and the names of groups below them.
+#[derive(Default)]
+struct Lists {
+    counts: HashMap<KeyPath, usize>,
+    names: HashMap<KeyPath, String>,
+}
+
+impl Lists {
+    /// The section below one more heading `[[list]]`.
+    fn next(&mut self, list: &KeyPath) -> KeyPath {
+        let count = self.counts.entry(list.clone()).or_default();
+        *count += 1;
+        list.child(&nameless(*count - 1))
+    }
+
+    /// Notes the name of a group, if `line` in `section` gives one that is new.
+    fn read_name(&mut self, section: &KeyPath, line: &str) {
+        let is_group = matches!(
+            section.segments(),
+            [top, index] if top == Section::Group.top() && index.starts_with('#')
+        );
+        if !is_group || self.names.contains_key(section) {
+            return;
+        }
+        let Ok(table) = DeTable::parse(line) else {
+            return;
+        };
+        let name = table.get_ref().get(NAME);
+        let name = name.and_then(|name| name.get_ref().as_str());
+        let name = name.filter(|name| name.parse::<GroupName>().is_ok());
+        if let Some(name) = name
+            && self.names.values().all(|other| other != name)
+        {
+            self.names.insert(section.clone(), name.to_owned());
+        }
+    }
+
+    /// `path` with the name of its group, where there is one.
+    fn named(&self, path: &KeyPath) -> KeyPath {
+        let [top, index, rest @ ..] = path.segments() else {
+            return path.clone();
+        };
+        let section = KeyPath::new([top, index]);
+        match self.names.get(&section) {
+            Some(name) => KeyPath::new([top, name].into_iter().chain(rest)),
+            None => path.clone(),
+        }
+    }
+}
+
 /// The parts of a key as TOML writes it: `gates."gate@0"`.
 fn dotted(text: &str) -> Option<Vec<String>> {
     let text = format!("{text} = 0");
@@ -156,6 +222,20 @@ mod tests {
         let found = declarations.repeated_at(5, "\"gate@0\"");
         assert_eq!(found, repeated(&["gates", "gate@0"], Some(2)));
         assert_eq!(declarations.repeated_at(6, "tcp"), Repetition::Implied);
+    }
+
+    #[test]
+    fn headings_of_a_list_are_not_repeated_and_go_by_the_name_below_them() {
+        let text = "[[groups]]\nmaster = 1\nname = \"A\"\n\
+            [[groups]]\nmaster = 2\nmaster = 3\n";
+        let declarations = Declarations::scan(text);
+        let path = |line| declarations.at(line).unwrap().to_string();
+        assert_eq!(
+            (path(1), path(2)),
+            ("groups.A".into(), "groups.A.master".into())
+        );
+        let found = declarations.repeated_at(6, "master");
+        assert_eq!(found, repeated(&["groups", "#2", "master"], Some(5)));
     }
 
     #[test]

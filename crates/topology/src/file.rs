@@ -6,19 +6,22 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::Path,
-    sync::Arc,
 };
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeString, DeTable, DeValue},
 };
 
 use crate::{
     declarations::{Declarations, Repetition},
+    document::Document,
     findings::Findings,
+    group_list,
     layer::{Entry, Given, KeyPath, Layer},
+    lines::Lines,
     mistake::{Place, Problem},
+    section::Section,
     shape::is_known,
 };
 
@@ -28,6 +31,8 @@ const LONGEST: u64 = 4 << 20;
 /// What a file says.
 pub(crate) struct Written {
     pub(crate) layer: Layer,
+    /// Which sort of file it is read as.
+    pub(crate) document: Document,
     /// Whether it is TOML throughout. If it is not, what seems to be missing
     /// may only be unreadable.
     pub(crate) whole: bool,
@@ -42,12 +47,21 @@ impl Written {
     pub(crate) fn keep_judgeable(&mut self) {
         let Written {
             layer,
+            document,
             whole,
             broken,
         } = self;
+        let holds_secrets = |top: &str| match document {
+            Document::Group => top == Section::Security.top(),
+            Document::Bridge => top == Section::Group.top(),
+        };
         layer.entries.retain(|entry| match entry.key_place {
             Place::Line { line, .. } if broken.contains(&line) => false,
-            _ => *whole || entry.path.segments()[0] != "security" || is_known(&entry.path),
+            _ => {
+                *whole
+                    || !holds_secrets(&entry.path.segments()[0])
+                    || is_known(*document, &entry.path)
+            }
         });
     }
 }
@@ -106,11 +120,19 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Parses `text`. Everything that is not TOML is noted at once, and the rest is
-/// still there to be checked.
-pub(crate) fn parse(path: &Path, base: &Path, text: &str, findings: &mut Findings) -> Written {
+/// Parses `text` as a file of the sort that is `wanted`, or of that which it seems to
+/// be. Everything that is not TOML is noted at once, and the rest is still there to be
+/// checked. Nothing where it is clearly a file of the other sort.
+pub(crate) fn parse(
+    path: &Path,
+    base: &Path,
+    text: &str,
+    wanted: Option<Document>,
+    findings: &mut Findings,
+) -> Option<Written> {
     let lines = Lines::new(path, text);
     let (table, errors) = DeTable::parse_recoverable(text);
+    let document = document(table.get_ref(), wanted, &lines, findings)?;
     let mut whole = true;
     let mut broken = HashSet::new();
     let declarations = Declarations::scan(text);
@@ -142,18 +164,58 @@ pub(crate) fn parse(path: &Path, base: &Path, text: &str, findings: &mut Finding
         if broken.insert(line) {
             let (found, expected) = explain(error.message(), lines.line(line));
             // A name that the reference lacks may be a piece of a secret.
-            let key = declarations.at(line).filter(|key| is_known(key));
+            let key = declarations.at(line).filter(|key| is_known(document, key));
             let key = key.cloned().unwrap_or_default();
             findings.note(Problem::Syntax, &place, &key, found, expected);
         }
     }
     let mut layer = Layer::new(base);
-    flatten(table.get_ref(), &KeyPath::default(), &lines, &mut layer);
-    Written {
+    let groups = Section::Group.top();
+    for (key, value) in table.get_ref() {
+        if document == Document::Bridge && key.get_ref() == groups {
+            let groups = group_list::Groups {
+                lines: &lines,
+                broken: &broken,
+                is_whole: whole,
+            };
+            groups.flatten(key, value, &mut layer, findings);
+        } else {
+            flatten_one(key, value, &KeyPath::default(), &lines, &mut layer);
+        }
+    }
+    Some(Written {
         layer,
+        document,
         whole,
         broken,
+    })
+}
+
+/// Which sort of file it is to be read as; nothing where it is not the one that is
+/// wanted, which is then noted.
+fn document(
+    table: &DeTable<'_>,
+    wanted: Option<Document>,
+    lines: &Lines<'_>,
+    findings: &mut Findings,
+) -> Option<Document> {
+    let found = Document::of(table.keys().map(|key| key.get_ref().as_ref()));
+    let (Some(found), Some(wanted)) = (found, wanted) else {
+        return Some(found.or(wanted).unwrap_or(Document::Group));
+    };
+    if found == wanted {
+        return Some(found);
     }
+    let telling = table.keys().filter(|key| found.alone_has(key.get_ref()));
+    let first = telling.min_by_key(|key| key.span().start)?;
+    findings.note(
+        Problem::WrongFile,
+        &lines.place(first.span().start),
+        &KeyPath::new([first.get_ref().as_ref()]),
+        found.name(),
+        wanted.expects(),
+    );
+    None
 }
 
 /// What the parser says, in two halves. It never repeats the text itself, which
@@ -183,22 +245,38 @@ fn explain(message: &str, line: &str) -> (String, String) {
     (found.to_owned(), expected.to_owned())
 }
 
-fn flatten(table: &DeTable<'_>, above: &KeyPath, lines: &Lines<'_>, layer: &mut Layer) {
+/// Everything in `table`, which is the section `above`.
+pub(crate) fn flatten(table: &DeTable<'_>, above: &KeyPath, lines: &Lines<'_>, layer: &mut Layer) {
     for (key, value) in table {
-        let path = above.child(key.get_ref());
-        layer.entries.push(Entry {
-            path: path.clone(),
-            key_place: lines.place(key.span().start),
-            value_place: lines.place(value.span().start),
-            given: given(value.get_ref()),
-        });
-        if let DeValue::Table(inner) = value.get_ref() {
-            flatten(inner, &path, lines, layer);
-        }
+        flatten_one(key, value, above, lines, layer);
     }
 }
 
-fn given(value: &DeValue<'_>) -> Given {
+fn flatten_one(
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    above: &KeyPath,
+    lines: &Lines<'_>,
+    layer: &mut Layer,
+) {
+    let path = above.child(key.get_ref());
+    let places = |items: &DeArray<'_>| -> Vec<Place> {
+        let items = items.iter().map(|item| lines.place(item.span().start));
+        items.collect()
+    };
+    layer.entries.push(Entry {
+        path: path.clone(),
+        key_place: lines.place(key.span().start),
+        value_place: lines.place(value.span().start),
+        item_places: value.get_ref().as_array().map(places).unwrap_or_default(),
+        given: given(value.get_ref()),
+    });
+    if let DeValue::Table(inner) = value.get_ref() {
+        flatten(inner, &path, lines, layer);
+    }
+}
+
+pub(crate) fn given(value: &DeValue<'_>) -> Given {
     match value {
         DeValue::String(text) => Given::Text(text.clone().into_owned()),
         // What does not fit is out of every range, whatever it is.
@@ -215,47 +293,5 @@ fn given(value: &DeValue<'_>) -> Given {
                 .collect(),
         ),
         DeValue::Table(_) => Given::Section,
-    }
-}
-
-/// Offsets into a text as lines and columns.
-struct Lines<'a> {
-    path: Arc<Path>,
-    text: &'a str,
-    starts: Vec<usize>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(path: &Path, text: &'a str) -> Self {
-        let breaks = text.match_indices('\n').map(|(offset, _)| offset + 1);
-        Lines {
-            path: path.into(),
-            text,
-            starts: std::iter::once(0).chain(breaks).collect(),
-        }
-    }
-
-    /// Line and column, both from 1, the column in characters.
-    fn position(&self, offset: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= offset);
-        let start = self.starts[line - 1];
-        let before = self
-            .text
-            .get(start..offset)
-            .map_or(0, |text| text.chars().count());
-        (line, before + 1)
-    }
-
-    fn place(&self, offset: usize) -> Place {
-        let (line, column) = self.position(offset);
-        Place::Line {
-            path: self.path.clone(),
-            line,
-            column,
-        }
-    }
-
-    fn line(&self, line: usize) -> &'a str {
-        self.text.lines().nth(line - 1).unwrap_or("")
     }
 }

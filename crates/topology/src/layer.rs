@@ -37,7 +37,16 @@ pub(crate) struct Entry {
     pub(crate) path: KeyPath,
     pub(crate) key_place: Place,
     pub(crate) value_place: Place,
+    /// Of the items of a list in the file.
+    pub(crate) item_places: Vec<Place>,
     pub(crate) given: Given,
+}
+
+impl Entry {
+    /// Where that item of a list was written.
+    pub(crate) fn item_place(&self, index: usize) -> &Place {
+        self.item_places.get(index).unwrap_or(&self.value_place)
+    }
 }
 
 /// The entries of one source, sections before what stands in them. Later
@@ -88,7 +97,8 @@ impl fmt::Display for KeyPath {
 /// A key as a message shows it: plain where it can be, quoted and cut where it
 /// is something else altogether.
 pub(crate) fn key_text(segment: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'@');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'@' | b'#');
     if !segment.is_empty() && segment.len() <= EXCERPT && segment.bytes().all(plain) {
         segment.to_owned()
     } else {
@@ -130,6 +140,7 @@ impl Given {
             Given::Fraction(_) => "a number with a fraction",
             Given::Boolean(_) => "true or false",
             Given::Date => "a date",
+            Given::List(items) if items.is_empty() => "an empty list",
             Given::List(_) => "a list",
         }
     }

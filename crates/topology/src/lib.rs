@@ -4,18 +4,22 @@
 //! file. [`Topology::load`] takes that file, the environment and `--set`
 //! arguments, and gives either a plan that can be trusted or one error that
 //! lists every mistake, each with its place, what was found and what was
-//! expected.
+//! expected. [`BridgePlan::load`] does the same for the file of bridges between
+//! groups, [`Plan::load`] for either. Which keys are of which is said by their
+//! [`Document`].
 //!
 //! How it gets there, one module a step:
 //! 1. `file` and `overrides` turn what was written into layers: keys, values
-//!    and the place of each.
+//!    and the place of each; a list of groups goes by their names (`group_list`).
 //! 2. `shape` holds every layer against the [`reference`](keys) of keys:
 //!    unknown keys, wrong types, bad names, values out of range.
 //! 3. `settings` lays the layers over each other with the `config` crate,
 //!    the defaults of the reference lowest.
-//! 4. `assembly` reads the plan out of them; what is missing shows here.
-//! 5. `relations` checks what no single key can tell: clashing addresses,
-//!    names that nobody declares, brokers that anyone could join or overhear.
+//! 4. `assembly` and `bridge_assembly` read the plan out of them; what is missing
+//!    shows here.
+//! 5. `relations` and `bridge_relations` check what no single key can tell: clashing
+//!    addresses, names that nobody declares, brokers that anyone could join or
+//!    overhear, exports of nothing.
 //!
 //! What a plan means on one machine and for one node is in `state` (where
 //! nodes keep what outlives them) and `security` (whose certificate is where).
@@ -30,13 +34,24 @@
 //! that node alone.
 
 mod addresses;
+mod any_plan;
 mod assembly;
+mod bridge_assembly;
+mod bridge_plan;
+mod bridge_relations;
+mod credentials;
 mod declarations;
+mod document;
+mod export_rules;
+mod exports;
 mod file;
 mod findings;
+mod group_list;
 mod kind;
 mod layer;
+mod lines;
 mod loader;
+mod missing;
 mod mistake;
 mod nearest;
 mod overrides;
@@ -44,14 +59,21 @@ mod plan;
 mod reference;
 mod relations;
 mod report;
+mod section;
 mod security;
 mod settings;
 mod shape;
 mod state;
 mod tls;
 mod units;
+mod unknown;
 
+pub use any_plan::Plan;
+pub use bridge_plan::{Bridge, BridgeLimits, BridgePlan, JoinedGroup};
+pub use document::Document;
+pub use exports::{Export, Exports};
 pub use mistake::{Mistake, Place, Problem, TopologyError};
 pub use plan::{Gate, Limits, Master, Scene, Slave, Topology, this_machine};
-pub use reference::{Key, Presence, Section, keys};
+pub use reference::{Key, Presence, keys};
+pub use section::Section;
 pub use security::Security;

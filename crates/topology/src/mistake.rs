@@ -66,6 +66,9 @@ pub enum Place {
 pub enum Problem {
     /// A file that cannot be read as text.
     Unreadable,
+    /// A file of the other sort: a group's where a bridge's was to be read, or a
+    /// bridge's where a group's was.
+    WrongFile,
     /// Not TOML, or not `key=value`.
     Syntax,
     /// A key that the reference does not have.

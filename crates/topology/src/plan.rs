@@ -1,13 +1,15 @@
 //! The plan of a group: who runs where, and within which limits.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path, path::PathBuf,
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use protocol::{GroupName, NodeName};
 
-use crate::{loader, mistake::TopologyError, security::Security};
+use crate::{exports::Exports, loader::Sources, mistake::TopologyError, security::Security};
 
 /// One group, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,8 @@ pub struct Topology {
     pub gates: BTreeMap<NodeName, Gate>,
     /// The scenes by name.
     pub scenes: BTreeMap<NodeName, Scene>,
+    /// What it lets other groups call.
+    pub exports: Exports,
     /// What everybody keeps to.
     pub limits: Limits,
     /// Who may join, and whether others can read what is said.
@@ -145,10 +149,7 @@ impl Topology {
     /// # Errors
     /// All mistakes at once: the file is refused whole.
     pub fn load(path: &Path, set: &[String]) -> Result<Topology, TopologyError> {
-        // Without a current folder relative paths stay relative.
-        let folder = std::env::current_dir().unwrap_or_default();
-        let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-        loader::load(path, &environment, set, &folder)
+        Sources::of_process(set).load_group(path)
     }
 
     /// The nodes of a machine in the order in which they start: master, slaves,
@@ -168,7 +169,7 @@ impl Topology {
             .chain(slaves)
             .chain(scenes)
             .chain(gates)
-            .filter(|(_, place)| *place == EVERY_MACHINE || is_same(place, machine))
+            .filter(|(_, place)| is_on(place, machine))
             .map(|(name, _)| name.clone())
             .collect()
     }
@@ -178,6 +179,11 @@ impl Topology {
 /// takes.
 pub fn this_machine() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Whether nodes of `place` run on `machine`.
+pub(crate) fn is_on(place: &str, machine: &str) -> bool {
+    place == EVERY_MACHINE || is_same(place, machine)
 }
 
 /// Whether nodes of these machines can meet on one.

@@ -1,8 +1,8 @@
 //! What no single key can tell: whether the parts of a plan fit together.
 
 use crate::{
-    addresses, findings::Findings, layer::KeyPath, mistake::Problem, nearest::nearest,
-    reference::Section, settings::Settings, units::show_size,
+    addresses, export_rules, findings::Findings, layer::KeyPath, mistake::Problem,
+    nearest::nearest, section::Section, settings::Settings, units::show_size,
 };
 
 /// Notes every way in which the settings contradict each other.
@@ -13,6 +13,7 @@ pub(crate) fn check(settings: &Settings, findings: &mut Findings) {
     windows(settings, findings);
     outboxes(settings, findings);
     pairs(settings, findings);
+    export_rules::check(settings, findings);
 }
 
 /// A gate that no client can reach.
@@ -129,7 +130,7 @@ fn outboxes(settings: &Settings, findings: &mut Findings) {
 
 /// One pair that may fill the outbox of its destination shuts out every other
 /// sender to it.
-fn pairs(settings: &Settings, findings: &mut Findings) {
+pub(crate) fn pairs(settings: &Settings, findings: &mut Findings) {
     let pair = KeyPath::new(["limits", "pair_bytes"]);
     let outbox = KeyPath::new(["limits", "link_outbox_bytes"]);
     if findings.is_faulty(&pair) || findings.is_faulty(&outbox) {

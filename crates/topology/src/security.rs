@@ -20,6 +20,11 @@ pub struct Security {
 pub(crate) const NAME: &str = "{name}";
 
 impl Security {
+    /// Whether nodes and brokers speak TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The files of the node `name`, absolute; nothing where the group speaks
     /// no TLS.
     pub fn tls_files(&self, name: &NodeName) -> Option<TlsFiles> {

@@ -11,14 +11,17 @@ use std::{
 use config::{Config, Source, Value, ValueKind};
 
 use crate::{
+    document::Document,
     layer::{Entry, Given, KeyPath, Layer},
     mistake::Place,
-    reference::{Presence, SECTIONS, Section},
+    reference::{Presence, keys_of},
+    section::Section,
 };
 
 /// Values in their plain form, by key; every one has passed `shape`. It has no
 /// `Debug`: one of them is the secret.
 pub(crate) struct Settings {
+    document: Document,
     merged: HashMap<String, Value>,
     origins: HashMap<KeyPath, Origin>,
 }
@@ -26,6 +29,8 @@ pub(crate) struct Settings {
 /// Who set a key in the end.
 struct Origin {
     place: Place,
+    /// Of the items of a list.
+    item_places: Vec<Place>,
     /// What a relative path there is relative to.
     base: Arc<Path>,
 }
@@ -33,8 +38,12 @@ struct Origin {
 impl Settings {
     /// Lays the defaults under `file`, and `overrides` over it, the last one
     /// on top.
-    pub(crate) fn merge(file: Layer, overrides: impl IntoIterator<Item = Layer>) -> Self {
-        let layers: Vec<Layer> = [defaults(&file), file]
+    pub(crate) fn merge(
+        document: Document,
+        file: Layer,
+        overrides: impl IntoIterator<Item = Layer>,
+    ) -> Self {
+        let layers: Vec<Layer> = [defaults(document, &file), file]
             .into_iter()
             .chain(overrides)
             .collect();
@@ -48,10 +57,19 @@ impl Settings {
             .build()
             .and_then(|config| config.collect())
             .expect("layers are tables in memory, and collecting them cannot fail");
-        Settings { merged, origins }
+        Settings {
+            document,
+            merged,
+            origins,
+        }
     }
 
-    /// The nodes of a section that names nodes, in no order.
+    /// Which sort of file they are of.
+    pub(crate) fn document(&self) -> Document {
+        self.document
+    }
+
+    /// Those of a section of which there may be several, in no order.
     pub(crate) fn nodes(&self, section: Section) -> Vec<KeyPath> {
         let path = KeyPath::new([section.top()]);
         match self.get(&path) {
@@ -95,18 +113,29 @@ impl Settings {
             .map(|text| resolve(self.base(path), &text))
     }
 
-    /// The paths at `path`, absolute.
-    pub(crate) fn paths(&self, path: &KeyPath) -> Vec<PathBuf> {
+    /// The texts of the list at `path`.
+    pub(crate) fn texts(&self, path: &KeyPath) -> Vec<&str> {
         match self.get(path) {
             Some(ValueKind::Array(items)) => items
                 .iter()
                 .filter_map(|item| match &item.kind {
-                    ValueKind::String(text) => Some(resolve(self.base(path), text)),
+                    ValueKind::String(text) => Some(text.as_str()),
                     _ => None,
                 })
                 .collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The paths at `path`, absolute.
+    pub(crate) fn paths(&self, path: &KeyPath) -> Vec<PathBuf> {
+        let texts = self.texts(path).into_iter();
+        texts.map(|text| resolve(self.base(path), text)).collect()
+    }
+
+    /// Whether anything is at `path`.
+    pub(crate) fn has(&self, path: &KeyPath) -> bool {
+        self.get(path).is_some()
     }
 
     /// Where the value of `path` was written; for what nobody wrote, the
@@ -117,6 +146,13 @@ impl Settings {
             .filter_map(|path| self.origins.get(&path))
             .map(|origin| &origin.place)
             .find(|place| **place != Place::Default)
+    }
+
+    /// Where that item of the list at `path` was written.
+    pub(crate) fn item_place(&self, path: &KeyPath, index: usize) -> Option<&Place> {
+        let origin = self.origins.get(path);
+        let item = origin.and_then(|origin| origin.item_places.get(index));
+        item.or_else(|| self.place(path))
     }
 
     /// Whether nobody wrote `path`.
@@ -153,6 +189,7 @@ fn origins(layers: &[Layer]) -> HashMap<KeyPath, Origin> {
         for entry in &layer.entries {
             let origin = Origin {
                 place: entry.value_place.clone(),
+                item_places: entry.item_places.clone(),
                 base: base.clone(),
             };
             origins.insert(entry.path.clone(), origin);
@@ -162,21 +199,21 @@ fn origins(layers: &[Layer]) -> HashMap<KeyPath, Origin> {
 }
 
 /// The defaults of all sections there are: those of the reference, and one for
-/// every node that `file` declares.
-fn defaults(file: &Layer) -> Layer {
+/// every name that `file` declares.
+fn defaults(document: Document, file: &Layer) -> Layer {
     let mut layer = Layer::new(&file.base);
-    for section in SECTIONS {
+    for section in document.sections().iter().copied() {
         let top = KeyPath::new([section.top()]);
-        let paths = match section.role() {
-            None => vec![top],
-            Some(_) => file
+        let paths = match section.is_named() {
+            false => vec![top],
+            true => file
                 .names_below(&top)
                 .into_iter()
                 .map(|name| top.child(name))
                 .collect(),
         };
         for path in paths {
-            for key in section.keys() {
+            for key in keys_of(document, section) {
                 let Presence::Default(text) = key.presence else {
                     continue;
                 };
@@ -187,6 +224,7 @@ fn defaults(file: &Layer) -> Layer {
                         path: path.child(key.name),
                         key_place: Place::Default,
                         value_place: Place::Default,
+                        item_places: Vec::new(),
                         given,
                     }));
             }

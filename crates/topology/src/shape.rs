@@ -4,27 +4,30 @@
 use std::collections::HashSet;
 
 use crate::{
+    document::Document,
     findings::Findings,
+    group_list::is_nameless,
+    kind::Kind,
     layer::{Entry, Given, KeyPath, Layer},
-    mistake::{Place, Problem},
-    nearest::nearest,
-    overrides::variable,
-    reference::{Key, SECTIONS, Section, keys},
+    mistake::Problem,
+    reference::{Key, key_of},
+    section::Section,
+    unknown,
 };
 
 /// What the reference has at a key.
 enum Spot {
     Key(&'static Key),
     Section(Section),
-    /// The section of one node.
-    Node(Section),
+    /// The section of one of several, by its name.
+    Named(Section),
     /// Nothing: the name at this depth is not one of those of the section.
     Unknown(usize, Section),
 }
 
 /// Notes what is wrong with `layer` and gives back what is right in it, each
 /// value in its plain form.
-pub(crate) fn check(layer: Layer, findings: &mut Findings) -> Layer {
+pub(crate) fn check(layer: Layer, document: Document, findings: &mut Findings) -> Layer {
     let mut sound = Layer::new(&layer.base);
     // Below these nothing is looked at: the mistake above is the cause.
     let mut closed: HashSet<KeyPath> = HashSet::new();
@@ -34,15 +37,15 @@ pub(crate) fn check(layer: Layer, findings: &mut Findings) -> Layer {
         if entry.path.parents().any(|parent| closed.contains(&parent)) {
             continue;
         }
-        let spot = locate(&entry.path);
-        if let Spot::Node(section) = spot
+        let spot = locate(document, &entry.path);
+        if let Spot::Named(section) = spot
             && entry.given == Given::Section
             && !is_named(&entry, section, findings)
         {
             nameless.insert(entry.path);
             continue;
         }
-        match judge(&entry, &spot, findings) {
+        match judge(&entry, &spot, document, findings) {
             Some(given)
                 if !entry
                     .path
@@ -63,27 +66,27 @@ pub(crate) fn check(layer: Layer, findings: &mut Findings) -> Layer {
 }
 
 /// Whether the reference has this key or section.
-pub(crate) fn is_known(path: &KeyPath) -> bool {
-    !matches!(locate(path), Spot::Unknown(..))
+pub(crate) fn is_known(document: Document, path: &KeyPath) -> bool {
+    !matches!(locate(document, path), Spot::Unknown(..))
 }
 
-fn locate(path: &KeyPath) -> Spot {
+fn locate(document: Document, path: &KeyPath) -> Spot {
     let segments = path.segments();
     let Some(top) = segments.first() else {
         return Spot::Section(Section::Top);
     };
-    let Some(section) = Section::named(top) else {
-        return match Section::Top.key(top) {
+    let Some(section) = document.section(top) else {
+        return match key_of(document, Section::Top, top) {
             Some(key) if segments.len() == 1 => Spot::Key(key),
             _ => Spot::Unknown(0, Section::Top),
         };
     };
-    let depth = if section.role().is_some() { 2 } else { 1 };
+    let depth = if section.is_named() { 2 } else { 1 };
     match segments.len() {
         length if length < depth => Spot::Section(section),
-        length if length == depth && depth == 2 => Spot::Node(section),
+        length if length == depth && depth == 2 => Spot::Named(section),
         length if length == depth => Spot::Section(section),
-        length => match section.key(&segments[depth]) {
+        length => match key_of(document, section, &segments[depth]) {
             Some(key) if length == depth + 1 => Spot::Key(key),
             _ => Spot::Unknown(depth, section),
         },
@@ -91,25 +94,19 @@ fn locate(path: &KeyPath) -> Spot {
 }
 
 /// The plain value, or nothing when it was wrong.
-fn judge(entry: &Entry, spot: &Spot, findings: &mut Findings) -> Option<Given> {
+fn judge(entry: &Entry, spot: &Spot, document: Document, findings: &mut Findings) -> Option<Given> {
     match spot {
         Spot::Key(key) => key.kind.read(&entry.given).or_else(|| {
-            findings.note(
-                Problem::WrongValue,
-                &entry.value_place,
-                &entry.path,
-                found(key, &entry.given),
-                key.kind.expects_for(&entry.given),
-            );
+            wrong_value(entry, key, findings);
             None
         }),
-        Spot::Section(_) | Spot::Node(_) if entry.given == Given::Section => Some(Given::Section),
-        Spot::Section(section) | Spot::Node(section) => {
+        Spot::Section(_) | Spot::Named(_) if entry.given == Given::Section => Some(Given::Section),
+        Spot::Section(section) | Spot::Named(section) => {
             // The type alone: a secret may stand where its section should.
             let found = entry.given.type_name();
             let expected = match entry.given {
                 Given::Word(_) => "one of the keys in that section".to_owned(),
-                _ => format!("a section, such as [{}]", section.path()),
+                _ => format!("a section, such as {}", section.heading()),
             };
             findings.note(
                 Problem::WrongValue,
@@ -121,29 +118,58 @@ fn judge(entry: &Entry, spot: &Spot, findings: &mut Findings) -> Option<Given> {
             None
         }
         Spot::Unknown(depth, section) => {
-            unknown(entry, *depth, *section, findings);
+            unknown::note(entry, *depth, *section, document, findings);
             None
         }
     }
 }
 
-/// The value as a message may show it.
+/// Notes what is wrong with the value: of a list, each item that is.
+fn wrong_value(entry: &Entry, key: &Key, findings: &mut Findings) {
+    let faults = key.kind.item_faults(&entry.given);
+    for fault in &faults {
+        findings.note(
+            Problem::WrongValue,
+            entry.item_place(fault.index),
+            &entry.path,
+            &fault.found,
+            fault.expected,
+        );
+    }
+    if faults.is_empty() {
+        findings.note(
+            Problem::WrongValue,
+            &entry.value_place,
+            &entry.path,
+            found(key, &entry.given),
+            key.kind.expects_for(&entry.given),
+        );
+    }
+}
+
+/// The value as a message may show it: where secrets stand, its type alone.
 fn found(key: &Key, given: &Given) -> String {
-    match key.section {
-        Section::Security => given.type_name().to_owned(),
+    match (key.section, key.kind, given) {
+        (Section::Security, ..)
+        | (Section::Group, Kind::Secret | Kind::Path | Kind::Switch, _)
+        | (_, Kind::List(_), Given::List(_)) => given.type_name().to_owned(),
         _ => given.describe(),
     }
 }
 
 fn is_named(entry: &Entry, section: Section, findings: &mut Findings) -> bool {
-    let Some((role, name)) = section.role().zip(entry.path.segments().last()) else {
+    let Some(name) = entry.path.segments().last() else {
         return true;
     };
     if section.admits(name) {
         return true;
     }
+    if section == Section::Group && is_nameless(name) {
+        // That has been noted, or will be with its `name`.
+        return false;
+    }
     let found = Given::Text(name.clone()).describe();
-    let expected = format!("a name such as \"{role}@0\" or \"{role}@1\"");
+    let expected = section.expects_name();
     findings.note(
         Problem::BadName,
         &entry.key_place,
@@ -152,67 +178,4 @@ fn is_named(entry: &Entry, section: Section, findings: &mut Findings) -> bool {
         expected,
     );
     false
-}
-
-fn unknown(entry: &Entry, depth: usize, section: Section, findings: &mut Findings) {
-    let segments = entry.path.segments();
-    let wrong = segments[depth].as_str();
-    let names = names(section);
-    let meant = match nearest(wrong, names.iter().copied()) {
-        // The name is right; what follows it is too much.
-        Some(name) if name == wrong => None,
-        Some(name) => {
-            let mut meant = segments.to_vec();
-            meant[depth] = name.to_owned();
-            Some(KeyPath::new(meant))
-        }
-        None => elsewhere(wrong),
-    };
-    let expected = match (&meant, section) {
-        (None, _) => format!("one of {}", names.join(", ")),
-        (Some(_), Section::Top) => "a key or a section of a topology".to_owned(),
-        (Some(_), _) => match section.role() {
-            Some(role) => format!("a key of a {role}"),
-            None => format!("a key of [{}]", section.path()),
-        },
-    };
-    let mistake = findings.note(
-        Problem::UnknownKey,
-        &entry.key_place,
-        &entry.path,
-        "an unknown key",
-        expected,
-    );
-    if let Some(meant) = meant {
-        mistake.nearest = Some(match &entry.key_place {
-            Place::Environment(_) => variable(&meant),
-            _ => meant.to_string(),
-        });
-        // It was given, in a way: it is not missing as well.
-        findings.mark(meant);
-    }
-}
-
-fn names(section: Section) -> Vec<&'static str> {
-    let sections = match section {
-        Section::Top => &SECTIONS[..],
-        _ => &[],
-    };
-    section
-        .keys()
-        .map(|key| key.name)
-        .chain(sections.iter().map(|section| section.top()))
-        .collect()
-}
-
-/// The key of that name in the one section that has it, for keys that were
-/// written under the wrong heading.
-fn elsewhere(name: &str) -> Option<KeyPath> {
-    let mut with_name = keys().iter().filter(|key| key.name == name);
-    let key = with_name.next()?;
-    let alone = with_name.next().is_none() && key.section.role().is_none();
-    alone.then(|| match key.section {
-        Section::Top => KeyPath::new([name]),
-        section => KeyPath::new([section.top(), name]),
-    })
 }

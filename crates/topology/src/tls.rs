@@ -5,17 +5,21 @@ use std::{fs, path::Path};
 use protocol::tls::TlsFiles;
 
 use crate::{
-    file::unreadable, findings::Findings, layer::KeyPath, mistake::Problem, reference::Section,
-    security::NAME, settings::Settings,
+    file::unreadable, findings::Findings, layer::KeyPath, mistake::Problem, security::NAME,
+    settings::Settings,
 };
 
-/// The keys of `[security]` that name a file of TLS.
+/// The keys that name a file of TLS.
 const KEYS: [&str; 3] = ["authority", "certificate", "key"];
 
-/// Where the files are, `{name}` still in them; nothing where no key names one,
+/// Where the files are that the section `at` names, `{name}` still in them; nothing where no key names one,
 /// or where something is wrong, which is then noted.
-pub(crate) fn files(settings: &Settings, findings: &mut Findings) -> Option<TlsFiles> {
-    let paths = KEYS.map(|name| KeyPath::new([Section::Security.top(), name]));
+pub(crate) fn files(
+    settings: &Settings,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<TlsFiles> {
+    let paths = KEYS.map(|name| at.child(name));
     for path in &paths {
         match settings.path(path) {
             Some(file) => readable(settings, path, &file, findings),
@@ -30,9 +34,9 @@ pub(crate) fn files(settings: &Settings, findings: &mut Findings) -> Option<TlsF
     })
 }
 
-/// Whether any of the keys was given, right or wrong.
-pub(crate) fn is_wanted(settings: &Settings, findings: &Findings) -> bool {
-    let path = |name| KeyPath::new([Section::Security.top(), name]);
+/// Whether any of the keys was given in the section `at`, right or wrong.
+pub(crate) fn is_wanted(settings: &Settings, at: &KeyPath, findings: &Findings) -> bool {
+    let path = |name| at.child(name);
     let given = |path: &KeyPath| settings.text::<String>(path).is_some();
     KEYS.map(path)
         .iter()

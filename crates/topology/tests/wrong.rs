@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use topology::Topology;
+use topology::{BridgePlan, Topology, TopologyError};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong")
@@ -27,16 +27,26 @@ fn wrong_files() -> Vec<PathBuf> {
     files
 }
 
+/// The refusal of a file, by a bridge where the name of the file begins so.
+fn refused(path: &Path) -> TopologyError {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let taken = "a wrong file was taken";
+    match name.starts_with("bridge_") {
+        true => BridgePlan::load(path, &[]).expect_err(taken),
+        false => Topology::load(path, &[]).expect_err(taken),
+    }
+}
+
 /// The message with the folder taken out, so that it is the same everywhere.
 fn message(path: &Path) -> String {
-    let error = Topology::load(path, &[]).expect_err("a wrong file was taken");
+    let error = refused(path);
     format!("{error}\n").replace(&format!("{}/", folder().display()), "")
 }
 
 #[test]
 fn every_wrong_file_gets_the_message_beside_it() {
     let files = wrong_files();
-    assert!(files.len() >= 15, "only {} wrong files", files.len());
+    assert!(files.len() >= 45, "only {} wrong files", files.len());
     let mut different = Vec::new();
     for path in files {
         let message = message(&path);
@@ -58,7 +68,7 @@ fn every_wrong_file_gets_the_message_beside_it() {
 #[test]
 fn every_mistake_has_a_place_a_find_and_an_expectation() {
     for path in wrong_files() {
-        let error = Topology::load(&path, &[]).unwrap_err();
+        let error = refused(&path);
         assert_eq!(error.path(), path);
         assert!(!error.mistakes().is_empty(), "{}", path.display());
         for mistake in error.mistakes() {
@@ -75,7 +85,7 @@ fn every_mistake_has_a_place_a_find_and_an_expectation() {
 #[test]
 fn no_message_shows_a_secret() {
     for path in wrong_files() {
-        let error = Topology::load(&path, &[]).unwrap_err();
+        let error = refused(&path);
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(
                 !text.contains("hunter") && !text.contains("1234567"),

@@ -180,6 +180,7 @@ fn config() -> Result<MasterConfig> {
         build: String::new(),
         epoch_file: None,
         tls: None,
+        exports: Default::default(),
     })
 }
 

@@ -10,7 +10,7 @@ use protocol::{
     client::{CMD_PING, encode_frame},
     envelope::EnvelopeKind,
     token,
-    v1::{Refusal, RefusalReason},
+    v1::{Crossing, Refusal, RefusalReason},
 };
 
 use super::{ALICE, BOB, CAROL, DAVE, batch_of, generated};
@@ -24,6 +24,8 @@ pub fn seeds() -> Vec<Seed> {
     for (name, envelope) in samples() {
         seeds.push(("envelope", name, generated(&envelope).encode_to_vec()));
     }
+    let across = generated(&across("GroupB", "", 0)).encode_to_vec();
+    seeds.push(("envelope", "across", across));
     for (name, bytes) in odd_envelopes() {
         seeds.push(("batch", name, element(&bytes)));
         seeds.push(("broker", name, element(&bytes)));
@@ -106,6 +108,20 @@ fn from_alice(
     }
 }
 
+/// A request to another group, or from one.
+fn across(group: &str, from_group: &str, hops: u32) -> Envelope {
+    let crossing = Crossing {
+        group: group.into(),
+        from_group: from_group.into(),
+        hops,
+        ..Crossing::default()
+    };
+    Envelope {
+        crossing: crossing.encode_to_vec().into(),
+        ..from_alice(CAROL, EnvelopeKind::Request, 0, "echo", b"hello")
+    }
+}
+
 /// Envelopes that no writer of ours makes.
 fn odd_envelopes() -> Vec<(&'static str, Vec<u8>)> {
     let request = from_alice(BOB, EnvelopeKind::Request, 1, "echo", b"hello");
@@ -128,6 +144,12 @@ fn odd_envelopes() -> Vec<(&'static str, Vec<u8>)> {
             ]),
         ),
         ("cut", plain[..plain.len() - 3].to_vec()),
+        ("crossing_is_empty", with(&[0x42, 0])),
+        ("crossing_is_none", with(&[0x42, 2, 0xff, 0xff])),
+        (
+            "second_crossing",
+            with(&[0x42, 2, 0x28, 1, 0x42, 2, 0x28, 2]),
+        ),
     ]
 }
 
@@ -157,6 +179,16 @@ fn batches() -> Vec<(&'static str, Vec<u8>)> {
         let sequence = 0;
         from_alice(CAROL, request, sequence, method, b"hello")
     });
+    let ways = [
+        across("GroupB", "", 0),
+        across("GroupB", "GroupC", u32::MAX),
+        across("", "GroupC", 1),
+        across("", "no group", 1),
+        Envelope {
+            crossing: Bytes::from_static(&[0xff, 0xff]),
+            ..across("", "", 0)
+        },
+    ];
     let says = samples().map(|(_, envelope)| envelope);
     let far = Envelope {
         acknowledged: u64::MAX,
@@ -172,6 +204,7 @@ fn batches() -> Vec<(&'static str, Vec<u8>)> {
         ("out_of_turn", batch_of(&out_of_turn).into()),
         ("forged", batch_of(&forged).into()),
         ("methods", batch_of(&many_methods).into()),
+        ("across", batch_of(&ways).into()),
         ("highest_numbers", batch_of([&far]).into()),
         (
             "many_to_bob",

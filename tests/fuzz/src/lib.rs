@@ -14,6 +14,7 @@ pub mod websocket;
 pub mod words;
 
 use bytes::{Bytes, BytesMut};
+use prost::Message as _;
 use protocol::{Envelope, NodeId, v1};
 
 /// The nodes of the group that the targets play with. Messages of a corpus are
@@ -26,7 +27,9 @@ pub const CAROL: NodeId = NodeId::new(1, 4);
 /// A node that has no link yet.
 pub const DAVE: NodeId = NodeId::new(1, 5);
 
-/// The envelope as the generated code has it.
+/// The envelope as the generated code has it. What is between groups is not read with
+/// the envelope: where it cannot be, it says nothing, and the generated code reads none
+/// of the envelope.
 pub fn generated(envelope: &Envelope) -> v1::Envelope {
     v1::Envelope {
         destination: envelope.destination.as_u64(),
@@ -36,11 +39,21 @@ pub fn generated(envelope: &Envelope) -> v1::Envelope {
         acknowledged: envelope.acknowledged,
         call_id: envelope.call_id,
         method: envelope.method.as_str().into(),
-        group: envelope.group.as_str().into(),
+        crossing: (!envelope.crossing.is_empty())
+            .then(|| v1::Crossing::decode(envelope.crossing.clone()).unwrap_or_default()),
         deadline_ms: envelope.deadline_ms,
         trace_context: envelope.trace_context.clone(),
         body: envelope.body.clone(),
     }
+}
+
+/// What the generated code has read, for comparison with ours: it tells a crossing that
+/// is empty from none, and nobody else does.
+pub fn plain(mut envelope: v1::Envelope) -> v1::Envelope {
+    envelope.crossing = envelope
+        .crossing
+        .filter(|crossing| *crossing != v1::Crossing::default());
+    envelope
 }
 
 /// The batch of these envelopes.

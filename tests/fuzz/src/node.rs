@@ -42,7 +42,7 @@ thread_local! {
         .expect("a runtime without sockets can be made");
 }
 
-/// Carol, a node with two methods, takes the batch as it is; afterwards she
+/// Carol, a node with two methods and a way to other groups, takes the batch as it is; afterwards she
 /// still answers, and what she has sent is in her own name, in turn, and no
 /// more answers than there were requests.
 pub fn check(bytes: &[u8]) {
@@ -70,7 +70,13 @@ async fn plays(arrived: Vec<Envelope>) {
             Err(CallError::new(ErrorKind::Handler, "on purpose"))
         })
         .serve("wait", async |_| std::future::pending().await)
-        .message("tell", |_| {});
+        .message("tell", |_| {})
+        .bridge(|transit, responder| {
+            // What is not answered is dropped, which is an answer too.
+            if transit.method.as_str() == "echo" {
+                responder.respond(Ok(transit.body));
+            }
+        });
     let node = Node::join(config, services);
     node.ready().await;
     // A call of Carol's own, that the fuzzer may answer.
@@ -143,12 +149,13 @@ impl LocalBroker for Broker {
             epoch: 1,
             token: Bytes::from_static(b"token"),
             lease_ms: 3_600_000,
+            ..Welcome::default()
         };
         let snapshot = Snapshot {
             revision: 1,
             nodes: vec![
                 node(NodeId::new(1, 1), "master@0", Role::Master),
-                node(ALICE, "alice@0", Role::Service),
+                node(ALICE, "alice@0", Role::Bridge),
                 node(BOB, "bob@0", Role::Service),
                 node(CAROL, "carol@0", Role::Service),
             ],

@@ -77,6 +77,7 @@ async fn try_start(
         outbox_bytes,
         build: "test".into(),
         epoch_file,
+        exports: Default::default(),
     };
     Master::start(config, listener)
 }

@@ -19,15 +19,20 @@ pub(crate) struct Stock {
     pub(crate) epoch: u32,
     pub(crate) id: u64,
     pub(crate) token: Vec<u8>,
+    pub(crate) identity: u64,
     pub(crate) requests: mpsc::Sender<JoinRequest>,
     pub(crate) responses: Streaming<JoinResponse>,
 }
 
 impl Stock {
     pub(crate) async fn join(master: &broker_master::Master, name: &str) -> Stock {
+        Stock::join_as(master, name, Role::Service).await
+    }
+
+    pub(crate) async fn join_as(master: &broker_master::Master, name: &str, role: Role) -> Stock {
         let hello = Hello {
             name: name.into(),
-            role: Role::Service.into(),
+            role: role.into(),
             incarnation: 1,
             ..Hello::default()
         };
@@ -71,16 +76,22 @@ impl Stock {
             epoch: welcome.epoch,
             id: welcome.node_id,
             token: welcome.token.to_vec(),
+            identity: welcome.identity,
             requests,
             responses,
         })
     }
 
     pub(crate) async fn snapshot(&mut self) -> Snapshot {
-        match self.responses.message().await.unwrap().unwrap().response {
-            Some(Response::Snapshot(snapshot)) => snapshot,
+        match self.next().await {
+            Response::Snapshot(snapshot) => snapshot,
             other => panic!("no snapshot but {other:?}"),
         }
+    }
+
+    pub(crate) async fn next(&mut self) -> Response {
+        let response = self.responses.message().await.unwrap().unwrap();
+        response.response.unwrap()
     }
 
     pub(crate) async fn open(

@@ -2,9 +2,11 @@
 
 use protocol::{
     NodeName,
-    v1::{Hello, NodeRecord, NodeState, Report},
+    v1::{Hello, NodeRecord, NodeState, Report, Role},
 };
 use tokio::time::Instant;
+
+use super::groups;
 
 /// A member, as the master knows it.
 #[derive(Debug)]
@@ -89,11 +91,17 @@ impl Member {
         let script = report.script.filter(|script| {
             script.hash.len() <= MAX_HASH_BYTES && script.services.len() <= MAX_SERVICES
         });
-        if (state, &script) == (self.record.state, &self.record.script) {
+        let groups = match self.record.role() {
+            Role::Bridge => groups::taken(report.groups),
+            _ => Vec::new(),
+        };
+        let record = &mut self.record;
+        if (state, &script, &groups) == (record.state, &record.script, &record.groups) {
             return false;
         }
-        self.record.state = state;
-        self.record.script = script;
+        record.state = state;
+        record.script = script;
+        record.groups = groups;
         true
     }
 

@@ -3,6 +3,8 @@
 //! A state machine without I/O: every call says what time it is, and returns
 //! the changes that every replica has to hear of, in order.
 
+mod groups;
+mod loads;
 mod member;
 mod refusal;
 #[cfg(test)]
@@ -18,10 +20,12 @@ use std::{
 use protocol::{
     NodeId, NodeName,
     envelope::MAX_METHOD_BYTES,
-    v1::{Delta, Hello, NodeRecord, NodeState, Report, Role, Snapshot, delta::Change},
+    v1::{Delta, Hello, Load, NodeRecord, NodeState, Report, Role, Snapshot, delta::Change},
 };
 use tokio::time::Instant;
 
+use loads::LoadLog;
+pub use loads::LoadMark;
 use member::Member;
 pub use refusal::JoinRefusal;
 use refusal::{MAX_BUILD_BYTES, MAX_METHODS, MAX_METHODS_BYTES};
@@ -45,6 +49,7 @@ pub struct Directory {
     streams: u64,
     members: BTreeMap<NodeId, Member>,
     names: HashMap<NodeName, NodeId>,
+    loads: LoadLog,
     ticked: Option<Instant>,
     rebuilt_at: Option<Instant>,
 }
@@ -91,6 +96,7 @@ impl Directory {
             streams: 0,
             members: BTreeMap::new(),
             names: HashMap::new(),
+            loads: LoadLog::default(),
             ticked: None,
             rebuilt_at: None,
         };
@@ -161,9 +167,12 @@ impl Directory {
     }
 
     /// Takes a report, which renews the lease. A new load alone is no change:
-    /// it is read where it is asked for.
+    /// it is read where it is asked for, and told to bridges ([`loads`](Self::loads)).
     pub fn report(&mut self, node: NodeId, report: Report, now: Instant) -> Option<Delta> {
         let member = self.members.get_mut(&node)?;
+        if report.load != member.record.load {
+            self.loads.changed(node);
+        }
         if !member.report(report, now) {
             return None;
         }
@@ -247,6 +256,23 @@ impl Directory {
         }
     }
 
+    /// The loads that a bridge has to hear of which was told up to `told`, everybody's
+    /// where it never was; and up to where it is told with them.
+    pub fn loads(&self, told: Option<LoadMark>) -> (Vec<Load>, LoadMark) {
+        let load = |(id, member): (&NodeId, &Member)| Load {
+            node_id: id.as_u64(),
+            load: member.record.load,
+        };
+        let loads = match told.and_then(|told| self.loads.since(told)) {
+            Some(news) => news
+                .filter_map(|id| self.members.get_key_value(&id))
+                .map(load)
+                .collect(),
+            None => self.members.iter().map(load).collect(),
+        };
+        (loads, self.loads.mark())
+    }
+
     /// Whether the node is in the directory.
     pub fn contains(&self, node: NodeId) -> bool {
         self.members.contains_key(&node)
@@ -255,6 +281,11 @@ impl Directory {
     /// How many are in the directory besides the master itself.
     pub fn members(&self) -> usize {
         self.members.len().saturating_sub(1)
+    }
+
+    /// How many of them are bridges.
+    pub fn bridges(&self) -> usize {
+        self.loads.readers()
     }
 
     fn master(&self) -> NodeId {
@@ -385,9 +416,13 @@ impl Directory {
             load: 0,
             build: hello.build.clone(),
             script: None,
+            groups: Vec::new(),
         };
         deltas.push(self.changed(Change::Upserted(record.clone())));
         self.names.insert(name.clone(), node);
+        if hello.role() == Role::Bridge {
+            self.loads.reader_came();
+        }
         let member = Member::new(name.clone(), record, hello.incarnation, stream, seen, now);
         self.members.insert(node, member);
         Joined {
@@ -401,6 +436,10 @@ impl Directory {
     fn remove(&mut self, node: NodeId) -> Option<Delta> {
         let member = self.members.remove(&node)?;
         self.names.remove(&member.name);
+        self.loads.forget(node);
+        if member.record.role() == Role::Bridge {
+            self.loads.reader_went();
+        }
         Some(self.changed(Change::Removed(node.as_u64())))
     }
 
@@ -417,13 +456,15 @@ impl Directory {
 const MAX_ADDRESS_BYTES: usize = 260;
 
 /// Whether a node of this role may have this name. Under TLS names are what a
-/// certificate vouches for: a service's makes nobody a broker, a gate or a scene.
+/// certificate vouches for: a service's makes nobody a broker, a gate, a scene or a
+/// bridge.
 fn is_called(name: &NodeName, role: Role) -> bool {
     match role {
         Role::Slave => name.role() == "slave",
         Role::Gate => name.role() == "gate",
         Role::Scene => name.role() == "scene",
-        _ => name.role() != "slave",
+        Role::Bridge => name.role() == "bridge",
+        _ => !matches!(name.role(), "slave" | "bridge"),
     }
 }
 

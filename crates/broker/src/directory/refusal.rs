@@ -13,8 +13,9 @@ pub enum JoinRefusal {
     Role(NodeName),
     /// Its name is of another role.
     #[error(
-        "{0} does not have its role's name: a slave, a gate and a scene are called `slave@0`, \
-         `gate@0` and `scene@0`, and nobody else is called as a slave"
+        "{0} does not have its role's name: a slave, a gate, a scene and a bridge are called \
+         `slave@0`, `gate@0`, `scene@0` and `bridge@0`, and nobody else is called as a slave \
+         or a bridge"
     )]
     Called(NodeName),
     /// It routes, and nobody could reach it.

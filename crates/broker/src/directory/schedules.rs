@@ -1,38 +1,81 @@
 //! Whatever happens in whatever order, a directory keeps its promises.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{
-    tests::{LEASE, directory_of, hello, ready},
+    tests::{LEASE, bridge, directory_of, hello, ready},
     *,
 };
+use protocol::v1::GroupLink;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A new process wants this name.
+    /// A new process wants to be this scene.
     Join(u8),
+    /// A new process wants to be this bridge.
+    JoinBridge(u8),
     /// A process comes again with what it holds, if anything.
     Rejoin(u8),
     /// The current stream of a process ends, or an older one does.
     Disconnect(u8, bool),
     /// A process hears all that there is to hear.
     Hear(u8),
-    Report(u8, bool),
+    Report(u8, Told),
     Leave(u8),
+    /// Somebody hears of loads, up to now or once more from the start.
+    Loads(bool),
     Tick(u64),
     LeastLoaded,
     /// The master dies, and the next run rebuilds.
     Restart,
 }
 
+/// What a process reports.
+#[derive(Clone, Debug)]
+struct Told {
+    draining: bool,
+    load: u64,
+    groups: Vec<u8>,
+}
+
+fn told() -> impl Strategy<Value = Told> {
+    let groups = prop::collection::vec(0..5u8, 0..4);
+    (any::<bool>(), 0..4u64, groups).prop_map(|(draining, load, groups)| Told {
+        draining,
+        load,
+        groups,
+    })
+}
+
+impl Told {
+    fn report(&self) -> Report {
+        let link = |n: &u8| GroupLink {
+            // One of them is none.
+            name: ["GroupB", "GroupC", "GroupD", "GroupE", "Group F"][usize::from(*n)].into(),
+            identity: (*n).into(),
+            reachable: !self.draining,
+        };
+        let mut report = ready(self.load);
+        report.groups = self.groups.iter().map(link).collect();
+        if self.draining {
+            report.state = NodeState::Draining.into();
+        }
+        report
+    }
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let process = || 0..12u8;
     let step = prop_oneof![
         4 => (0..4u8).prop_map(Step::Join),
+        2 => (0..2u8).prop_map(Step::JoinBridge),
         4 => process().prop_map(Step::Rejoin),
         3 => (process(), any::<bool>()).prop_map(|(one, older)| Step::Disconnect(one, older)),
         2 => process().prop_map(Step::Hear),
-        3 => (process(), any::<bool>()).prop_map(|(one, draining)| Step::Report(one, draining)),
+        6 => (process(), told()).prop_map(|(one, told)| Step::Report(one, told)),
+        3 => prop::bool::weighted(0.8).prop_map(Step::Loads),
         1 => process().prop_map(Step::Leave),
         3 => (0..400u64).prop_map(Step::Tick),
         1 => (0..8000u64).prop_map(Step::Tick),
@@ -45,8 +88,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A process, as it sees itself.
 #[derive(Debug)]
 struct Process {
-    name: String,
-    incarnation: u64,
+    hello: Hello,
     held: Option<Claim>,
     streams: Vec<u64>,
 }
@@ -59,6 +101,9 @@ struct World {
     given: BTreeMap<NodeId, usize>,
     replica: BTreeMap<u64, NodeRecord>,
     revision: u64,
+    /// Up to where the replica has heard of loads, and whose were reported since.
+    heard: Option<LoadMark>,
+    reported: BTreeSet<u64>,
 }
 
 impl World {
@@ -70,6 +115,8 @@ impl World {
             given: BTreeMap::new(),
             replica: BTreeMap::new(),
             revision: 0,
+            heard: None,
+            reported: BTreeSet::new(),
         };
         world.read_snapshot();
         world
@@ -91,15 +138,8 @@ impl World {
             Some(process.held?.node)
         };
         let deltas = match *step {
-            Step::Join(name) => {
-                self.processes.push(Process {
-                    name: format!("scene@{name}"),
-                    incarnation: self.processes.len() as u64,
-                    held: None,
-                    streams: Vec::new(),
-                });
-                self.join(self.processes.len() - 1)?
-            }
+            Step::Join(name) => self.start(hello(&format!("scene@{name}"), 0))?,
+            Step::JoinBridge(name) => self.start(bridge(&format!("bridge@{name}")))?,
             Step::Rejoin(one) if usize::from(one) < self.processes.len() => {
                 self.join(one.into())?
             }
@@ -117,15 +157,17 @@ impl World {
                 }
                 Vec::new()
             }
-            Step::Report(one, draining) => {
-                let mut report = ready(1);
-                if draining {
-                    report.state = NodeState::Draining.into();
+            Step::Report(one, ref told) => match held(self, one) {
+                Some(node) => {
+                    self.reported.insert(node.as_u64());
+                    let delta = self.directory.report(node, told.report(), self.now);
+                    delta.into_iter().collect()
                 }
-                held(self, one)
-                    .and_then(|node| self.directory.report(node, report, self.now))
-                    .into_iter()
-                    .collect()
+                None => Vec::new(),
+            },
+            Step::Loads(on) => {
+                self.hear_loads(on)?;
+                Vec::new()
             }
             Step::Leave(one) => held(self, one)
                 .and_then(|node| self.directory.leave(node))
@@ -148,6 +190,7 @@ impl World {
                 let epoch = self.directory.epoch + 1;
                 self.directory = directory_of(epoch).rebuilding(self.now);
                 self.read_snapshot();
+                self.heard = None;
                 for process in &mut self.processes {
                     process.streams.clear();
                 }
@@ -155,6 +198,49 @@ impl World {
             }
         };
         self.replicate(deltas)
+    }
+
+    fn start(&mut self, hello: Hello) -> Result<Vec<Delta>, TestCaseError> {
+        let index = self.processes.len();
+        self.processes.push(Process {
+            hello: Hello {
+                incarnation: index as u64,
+                ..hello
+            },
+            held: None,
+            streams: Vec::new(),
+        });
+        self.join(index)
+    }
+
+    /// Whoever has heard of loads up to now has the directory, loads and all, and has
+    /// heard of none that nobody reported.
+    fn hear_loads(&mut self, on: bool) -> Result<(), TestCaseError> {
+        let heard = self.heard.take_if(|_| on);
+        let (loads, mark) = self.directory.loads(heard);
+        let bridges = self.directory.members.values();
+        let bridges = bridges.filter(|member| member.record.role() == Role::Bridge);
+        prop_assert_eq!(bridges.count(), self.directory.bridges());
+        if heard.is_none() || self.directory.bridges() == 0 {
+            prop_assert_eq!(loads.len(), self.directory.members.len());
+            prop_assert!(self.directory.bridges() > 0 || self.directory.loads.kept().is_empty());
+        } else if loads.len() < self.directory.members.len() {
+            for load in &loads {
+                prop_assert!(self.reported.contains(&load.node_id), "told without news");
+            }
+        }
+        for load in loads {
+            let record = self.replica.get_mut(&load.node_id);
+            prop_assert!(record.is_some(), "the load of nobody");
+            record
+                .into_iter()
+                .for_each(|record| record.load = load.load);
+        }
+        self.heard = Some(mark);
+        self.reported.clear();
+        let nodes: Vec<_> = self.replica.values().cloned().collect();
+        prop_assert_eq!(self.directory.snapshot().nodes, nodes);
+        Ok(())
     }
 
     fn join(&mut self, index: usize) -> Result<Vec<Delta>, TestCaseError> {
@@ -167,8 +253,7 @@ impl World {
             .map(|(id, member)| (*id, (member.is_live(), member.seen)))
             .collect();
         let rebuilding = self.directory.is_rebuilding();
-        let hello = hello(&process.name, process.incarnation);
-        let outcome = self.directory.join(&hello, claim, self.now);
+        let outcome = self.directory.join(&process.hello, claim, self.now);
         let Ok(joined) = outcome else {
             return Ok(Vec::new());
         };
@@ -236,6 +321,11 @@ impl World {
                 None => prop_assert!(false, "a delta without a change"),
             }
         }
+        let mut kept = self.directory.loads.kept().into_iter();
+        prop_assert!(
+            kept.all(|node| self.directory.contains(node)),
+            "kept for the dead"
+        );
         let without_load = |record: &NodeRecord| NodeRecord {
             load: 0,
             ..record.clone()
@@ -245,6 +335,12 @@ impl World {
         let theirs: Vec<_> = snapshot.nodes.iter().map(without_load).collect();
         let ours: Vec<_> = self.replica.values().map(without_load).collect();
         prop_assert_eq!(&theirs, &ours);
+        for node in &theirs {
+            let names: Vec<_> = node.groups.iter().map(|group| &group.name).collect();
+            prop_assert!(names.is_empty() || node.role() == Role::Bridge);
+            prop_assert!(names.is_sorted_by(|one, next| one < next));
+            prop_assert!(!names.iter().any(|name| name.contains(' ')));
+        }
         let mut names: Vec<_> = theirs.iter().map(|node| &node.name).collect();
         names.sort();
         names.dedup();

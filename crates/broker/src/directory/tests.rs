@@ -1,7 +1,7 @@
 //! What a directory decides, one case after the other.
 
 use super::*;
-use protocol::v1::Script;
+use protocol::v1::{GroupLink, Script};
 
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
@@ -35,7 +35,7 @@ pub(super) fn ready(load: u64) -> Report {
     Report {
         state: NodeState::Ready.into(),
         load,
-        script: None,
+        ..Report::default()
     }
 }
 
@@ -158,10 +158,17 @@ fn a_name_is_of_its_role() {
         ("slave@1", Role::Slave),
         ("gate@1", Role::Gate),
         ("scene@1", Role::Scene),
+        ("bridge@1", Role::Bridge),
         ("svc@1", Role::Service),
     ] {
         assert_eq!(refusal(name, role), None);
-        for other in [Role::Slave, Role::Gate, Role::Scene, Role::Service] {
+        for other in [
+            Role::Slave,
+            Role::Gate,
+            Role::Scene,
+            Role::Bridge,
+            Role::Service,
+        ] {
             let called = JoinRefusal::Called(name.parse().unwrap());
             // A service may have a gate's name, and is none by that.
             let fits = other == role || (other, role) == (Role::Service, Role::Gate);
@@ -170,6 +177,129 @@ fn a_name_is_of_its_role() {
             assert_eq!(refusal(name, other), expected, "{name} as {other:?}");
         }
     }
+}
+
+pub(super) fn bridge(name: &str) -> Hello {
+    Hello {
+        role: Role::Bridge.into(),
+        ..hello(name, 1)
+    }
+}
+
+fn links(names: &[&str]) -> Vec<GroupLink> {
+    let link = |name: &&str| GroupLink {
+        name: (*name).into(),
+        identity: 7,
+        reachable: true,
+    };
+    names.iter().map(link).collect()
+}
+
+fn joining(groups: Vec<GroupLink>) -> Report {
+    Report { groups, ..ready(0) }
+}
+
+#[test]
+fn the_groups_of_a_bridge_are_told_when_they_change() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let node = directory.join(&bridge("bridge@0"), None, now).unwrap().node;
+    let mut told = |groups| {
+        let delta = directory.report(node, joining(groups), now)?;
+        match delta.change {
+            Some(Change::Upserted(record)) => Some(record.groups),
+            other => panic!("no record but {other:?}"),
+        }
+    };
+    let both = links(&["GroupB", "GroupC"]);
+    assert_eq!(told(both.clone()), Some(both.clone()));
+    assert_eq!(told(both.clone()), None);
+    assert_eq!(told(both.iter().rev().cloned().collect()), None);
+    let mut away = both.clone();
+    away[1].reachable = false;
+    assert_eq!(told(away.clone()), Some(away.clone()));
+    away[0].identity = 8;
+    assert_eq!(told(away.clone()), Some(away));
+    // What nobody should have to keep counts as nothing.
+    let names: Vec<String> = (0..257).map(|n| format!("Group{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(told(links(&names)), Some(vec![]));
+    assert_eq!(told(links(&["GroupB", "Group B"])), None);
+    assert_eq!(told(Vec::new()), None);
+    assert_eq!(told(links(&names[..256])).unwrap().len(), 256);
+}
+
+#[test]
+fn only_of_bridges_groups_are_taken() {
+    let (mut directory, now) = (directory(), Instant::now());
+    for (name, role) in [
+        ("scene@0", Role::Scene),
+        ("gate@0", Role::Gate),
+        ("svc@0", Role::Service),
+    ] {
+        let hello = Hello {
+            role: role.into(),
+            ..hello(name, 1)
+        };
+        let node = directory.join(&hello, None, now).unwrap().node;
+        let report = joining(links(&["GroupB"]));
+        assert!(directory.report(node, report.clone(), now).is_some());
+        assert!(directory.report(node, report, now).is_none());
+        assert_eq!(directory.members[&node].record.groups, []);
+    }
+}
+
+#[test]
+fn a_bridge_that_comes_back_has_its_groups_and_tells_a_later_run_again() {
+    let (mut before, now) = (directory_of(8), Instant::now());
+    let old = before.join(&bridge("bridge@0"), None, now).unwrap();
+    let report = joining(links(&["GroupB"]));
+    before.report(old.node, report.clone(), now);
+    before.disconnected(old.node, old.stream);
+    let claim = claim_of(&before, old.node);
+    let back = before.join(&bridge("bridge@0"), claim, now).unwrap();
+    assert_eq!((back.node, back.deltas), (old.node, vec![]));
+    assert_eq!(before.snapshot().nodes[1].groups, report.groups);
+
+    let claim = claim_of(&before, old.node);
+    let mut later = directory().rebuilding(now);
+    let back = later.join(&bridge("bridge@0"), claim, now).unwrap();
+    assert_eq!((back.node, later.bridges()), (old.node, 1));
+    assert_eq!(later.members[&back.node].record.groups, []);
+    assert!(later.report(back.node, report.clone(), now).is_some());
+    assert_eq!(later.members[&back.node].record.groups, report.groups);
+}
+
+#[test]
+fn a_bridge_is_told_all_loads_once_and_then_those_that_changed() {
+    let (mut directory, now) = (directory(), Instant::now());
+    let scenes = [0, 1, 2].map(|n| join(&mut directory, &format!("scene@{n}"), 1, now).node);
+    directory.report(scenes[0], ready(4), now);
+    assert_eq!(directory.loads.kept(), [], "written for nobody");
+    let one = directory.join(&bridge("bridge@0"), None, now).unwrap().node;
+    let told = |directory: &Directory, mark: &mut Option<LoadMark>| {
+        let (loads, next) = directory.loads(*mark);
+        *mark = Some(next);
+        let load = |load: &Load| (NodeId::from_u64(load.node_id), load.load);
+        loads.iter().map(load).collect::<Vec<_>>()
+    };
+    let (mut early, mut late) = (None, None);
+    let (master, [first, second, third]) = (directory.master(), scenes);
+    let all = [(master, 0), (first, 4), (second, 0), (third, 0), (one, 0)];
+    assert_eq!(told(&directory, &mut early), all);
+    assert_eq!(told(&directory, &mut early), []);
+    directory.report(second, ready(1), now);
+    directory.report(second, ready(2), now);
+    directory.report(third, ready(0), now);
+    assert_eq!(told(&directory, &mut late).len(), 5);
+    assert_eq!(told(&directory, &mut early), [(second, 2)]);
+    directory.report(third, ready(9), now);
+    directory.report(first, ready(5), now);
+    directory.leave(first);
+    for mark in [&mut early, &mut late] {
+        assert_eq!(told(&directory, mark), [(third, 9)]);
+    }
+    directory.leave(one);
+    assert_eq!((directory.loads.kept(), directory.bridges()), (vec![], 0));
 }
 
 #[test]

@@ -7,16 +7,22 @@ use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use protocol::{
     NodeId, Secret,
     link::LocalBroker,
+    tls::PeerNames,
     v1::{
-        Delta, Held, Hello, JoinRequest, JoinResponse, NodeRecord, NodeState, Report, Role,
-        Snapshot, Welcome, delta::Change, join_request::Request, join_response::Response,
+        Delta, Export, Exports, Held, Hello, JoinRequest, JoinResponse, NodeRecord, NodeState,
+        Report, Role, Snapshot, Welcome, delta::Change, join_request::Request,
+        join_response::Response,
     },
 };
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
+
+/// Tells the group from any other of its name.
+pub(crate) const IDENTITY: u64 = 0xfeed;
 
 pub(crate) struct Group {
     pub(crate) registry: Arc<Registry>,
@@ -48,6 +54,8 @@ impl Group {
                 state: NodeState::Ready.into(),
                 ..NodeRecord::default()
             },
+            identity: IDENTITY,
+            exports: exports("stats"),
         };
         let registry = Registry::new(config, Arc::clone(&links));
         let stop = CancellationToken::new();
@@ -90,6 +98,15 @@ impl Group {
         let mut member = self.welcomed(hello(name)).await.unwrap();
         member.read_snapshot().await;
         member
+    }
+
+    /// Whether a node comes in that shows a certificate.
+    pub(crate) async fn joined_as(&self, peer: PeerNames, hello: Hello) -> Result<(), Status> {
+        let (requests, requests_rx) = mpsc::channel(1);
+        requests.try_send(request(Request::Hello(hello))).unwrap();
+        let requests = ReceiverStream::new(requests_rx).map(Ok);
+        let registry = Arc::clone(&self.registry);
+        registry.join(Some(peer), requests).await.map(|_| ())
     }
 
     /// A member that has its welcome.
@@ -200,6 +217,9 @@ impl Member {
                 Response::Delta(delta) => assert!(self.take_delta(delta), "a gap"),
                 Response::Snapshot(snapshot) => self.take_snapshot(snapshot),
                 Response::Welcome(_) => panic!("a second welcome"),
+                Response::Exports(_) | Response::Loads(_) => {
+                    panic!("what is for bridges came to {}", self.hello.name)
+                }
             }
             taken += 1;
         }
@@ -210,7 +230,7 @@ impl Member {
         let report = Report {
             state: state.into(),
             load,
-            script: None,
+            ..Report::default()
         };
         self.stream.say(Request::Report(report)).await;
     }
@@ -222,6 +242,18 @@ impl Member {
             self.report(NodeState::Ready, 0).await;
             tokio::time::sleep(step).await;
         }
+    }
+}
+
+/// What other groups may call: this method.
+pub(crate) fn exports(method: &str) -> Exports {
+    let export = Export {
+        groups: vec!["GroupB".into()],
+        methods: vec![method.into()],
+        ..Export::default()
+    };
+    Exports {
+        exports: vec![export],
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
+mod bridges;
 mod harness;
 mod placement;
 mod rebuild;

@@ -141,3 +141,10 @@ fn program() -> PathBuf {
     );
     program
 }
+
+/// A certificate with these names that is its own authority, and its key.
+pub(crate) fn self_signed(names: &[&str]) -> (String, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}

@@ -30,4 +30,5 @@ mod routes;
 pub use incoming::{Arrival, Incoming};
 pub use outgoing::Outgoing;
 pub use pair::{Due, Pair};
+pub(crate) use routes::mix;
 pub use routes::{Broker, Routes};

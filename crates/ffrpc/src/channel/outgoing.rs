@@ -4,7 +4,10 @@
 //! that a link has taken it since the last going back, and nothing more: it may
 //! be lost, and what is not sent may have been sent, and delivered, before.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use protocol::{
@@ -94,6 +97,11 @@ impl Outgoing {
     pub fn excess(&self) -> usize {
         let room = self.limit.max(1);
         (self.kept_bytes - self.refusable_bytes + self.kept.len() * KEPT_BYTES) / room
+    }
+
+    /// How much has been acknowledged.
+    pub fn progress(&self) -> u64 {
+        self.first - 1
     }
 
     /// The number that the next envelope gets.
@@ -214,6 +222,7 @@ impl Outgoing {
         kept.envelope.deadline_ms = 0;
         kept.envelope.method = Text::default();
         kept.envelope.body = Bytes::new();
+        kept.envelope.crossing = Bytes::new();
         kept.envelope.trace_context = Bytes::new();
         let saved = kept.bytes - kept.envelope.element_bytes().min(kept.bytes);
         kept.bytes -= saved;
@@ -223,6 +232,18 @@ impl Outgoing {
         }
         if index < self.sent {
             self.sent_bytes -= saved;
+        }
+    }
+
+    /// [`cancel`](Self::cancel) for the requests of these calls.
+    pub fn cancel_calls(&mut self, calls: &HashSet<u64>) {
+        let of_calls = |kept: &Kept| {
+            kept.envelope.kind == EnvelopeKind::Request && calls.contains(&kept.envelope.call_id)
+        };
+        for index in 0..self.kept.len() {
+            if of_calls(&self.kept[index]) {
+                self.cancel(self.first + index as u64);
+            }
         }
     }
 

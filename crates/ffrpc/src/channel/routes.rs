@@ -75,7 +75,7 @@ fn score(source: NodeId, destination: NodeId, broker: Broker) -> u64 {
 
 /// The finaliser of splitmix64: every bit of the input changes half of the
 /// output.
-fn mix(mut bits: u64) -> u64 {
+pub(crate) fn mix(mut bits: u64) -> u64 {
     bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -68,6 +68,15 @@ impl Driver {
         }
         let ended = std::mem::take(&mut self.ended);
         self.shared.pairs.set_links(routes, senders, &ended);
+        self.look_at_reach();
+    }
+
+    /// Looks whether what the node sends gets anywhere. Where no link is left the
+    /// pairs say so, a little later: it may be back at once.
+    pub(super) fn look_at_reach(&self) {
+        let mut links = self.links.senders().peekable();
+        let carried = links.peek().is_none() || links.any(|(.., silent)| !silent);
+        self.shared.look_at_reach(carried);
     }
 
     /// The brokers that can carry something; `at_need` also those that are
@@ -114,6 +123,7 @@ impl Driver {
         identity.linked = true;
         let id = identity.id;
         self.shared.set_ready(id);
+        self.look_at_reach();
         self.report();
     }
 

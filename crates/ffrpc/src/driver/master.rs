@@ -6,13 +6,16 @@ use protocol::{
         Held, JoinResponse, Resync, Role, Welcome, join_request::Request, join_response::Response,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, warn};
 
 use super::{Driver, Identity, LINKING, REPORT, REPORTS_PER_LEASE, SHORTEST_PERIOD};
-use crate::{channel::Broker, membership::Word, replica::ReplicaChange, services::NodeEvent};
+use crate::{
+    channel::Broker, membership::Word, replica::ReplicaChange, services::NodeEvent,
+    shared::Membership,
+};
 
 impl Driver {
     /// Takes in what the master says, or that it is away.
@@ -43,6 +46,10 @@ impl Driver {
     pub(super) fn welcome(&mut self, welcome: &Welcome) {
         let id = NodeId::from_u64(welcome.node_id);
         let lease = Duration::from_millis(welcome.lease_ms.into());
+        if self.shared.config.role == Role::Bridge {
+            // Its process is of several groups.
+            Span::current().record("group", &welcome.group);
+        }
         self.period = REPORT.min(lease / REPORTS_PER_LEASE).max(SHORTEST_PERIOD);
         match &mut self.identity {
             Some(identity) if identity.id == id => {
@@ -66,6 +73,11 @@ impl Driver {
                 self.open_master();
             }
         }
+        // Behind the loss of what the node was before, which ends the membership.
+        self.shared.set_membership(Some(Membership {
+            group: welcome.group.clone(),
+            identity: welcome.identity,
+        }));
         self.report();
     }
 
@@ -97,6 +109,16 @@ impl Driver {
                         Vec::new()
                     }
                 }
+            }
+            Some(Response::Exports(exports)) => {
+                let event = NodeEvent::Exports(Arc::new(exports));
+                return self.shared.services.tell(event);
+            }
+            Some(Response::Loads(loads)) => {
+                self.shared
+                    .change_replica(|replica| replica.set_loads(&loads.loads));
+                let event = NodeEvent::Loads(Arc::new(loads));
+                return self.shared.services.tell(event);
             }
             _ => Vec::new(),
         };

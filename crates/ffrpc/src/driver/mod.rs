@@ -24,11 +24,12 @@ use protocol::{
     v1::{NodeState, Report, join_request::Request},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, field, info, info_span};
 
 use crate::{
     channel::Broker,
     connect::Connector,
+    crossing::PERIOD as WATCH,
     link::{self, LinkSet, Ticked},
     membership::Membership,
     pairs::{LATER, SOON},
@@ -80,7 +81,8 @@ struct Identity {
 
 /// Runs the node until it is told to leave.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let span = info_span!("node", name = %shared.config.name);
+    let name = &shared.config.name;
+    let span = info_span!("node", %name, group = field::Empty);
     let connector = Connector {
         encryption: shared.config.encryption.clone(),
     };
@@ -175,6 +177,7 @@ impl Driver {
             self.publish_links();
         }
         self.settle();
+        self.look_at_reach();
         self.shared.forget_strangers(now);
         if now >= self.report_at {
             self.report();
@@ -201,7 +204,11 @@ impl Driver {
     /// Looks after calls and pairs. Says how soon to do so again.
     fn upkeep(&self, now: Instant) -> Option<Duration> {
         let waiting = self.shared.expire_calls(now);
-        self.shared.pairs.tick(now).or(waiting.then_some(LATER))
+        let watching = self.shared.watch_bridges(now).then_some(WATCH);
+        let pace = self.shared.pairs.tick(now).or(waiting.then_some(LATER));
+        watching.map_or(pace, |watch| {
+            Some(pace.map_or(watch, |pace| pace.min(watch)))
+        })
     }
 
     /// Waits for what is on its way, lets the links run dry, says good-bye.

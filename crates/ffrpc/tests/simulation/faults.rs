@@ -173,7 +173,7 @@ impl World {
                 self.ended[node * count + dead] = true;
                 let id = self.nodes[dead].id;
                 for call in self.nodes[node].calls.gone(id) {
-                    self.end_call(node, call, CallEnd::Gone);
+                    self.end_call(node, call.waiter, CallEnd::Gone);
                 }
             }
         }

@@ -189,7 +189,7 @@ impl World {
         self.clock.after(TICK, Event::Tick(node));
         let now = self.clock.now();
         for call in self.nodes[node].calls.expired(now) {
-            self.end_call(node, call, CallEnd::Late);
+            self.end_call(node, call.waiter, CallEnd::Late);
         }
         let routes = self.nodes[node].routes.clone();
         for other in 0..self.nodes.len() {

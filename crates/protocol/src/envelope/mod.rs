@@ -44,8 +44,9 @@ pub struct Envelope {
     pub call_id: u64,
     /// What is called.
     pub method: Text,
-    /// The destination's group, where it is another one.
-    pub group: Text,
+    /// The way of a request between groups, as it stands in the envelope: a
+    /// [`Crossing`](crate::v1::Crossing). Empty on everything else.
+    pub crossing: Bytes,
     /// How long the caller will still wait, in milliseconds.
     pub deadline_ms: u32,
     /// W3C trace context, where there is one.
@@ -69,7 +70,7 @@ impl Envelope {
             acknowledged: 0,
             call_id: 0,
             method: Text::default(),
-            group: Text::default(),
+            crossing: Bytes::new(),
             deadline_ms: 0,
             trace_context: Bytes::new(),
             body: Bytes::new(),
@@ -99,7 +100,7 @@ impl Envelope {
         write_number(ACKNOWLEDGED, self.acknowledged, batch);
         write_number(CALL_ID, self.call_id, batch);
         write_bytes(METHOD, &self.method.0, batch);
-        write_bytes(GROUP, &self.group.0, batch);
+        write_bytes(CROSSING, &self.crossing, batch);
         write_number(DEADLINE_MS, self.deadline_ms.into(), batch);
         write_bytes(TRACE_CONTEXT, &self.trace_context, batch);
         write_bytes(BODY, &self.body, batch);
@@ -112,16 +113,16 @@ impl Envelope {
             return Err(WireError::TooLarge(bytes.len()));
         }
         let mut envelope = Envelope::new(NodeId::BROKER, NodeId::BROKER, EnvelopeKind::Unspecified);
-        let mut routing_seen = 0_u8;
+        let mut seen = 0_u16;
         while bytes.has_remaining() {
             let key = read_varint(&mut bytes)?;
             let field = u32::try_from(key >> 3).map_err(|_| WireError::Varint)?;
             let wire_type = (key & 7) as u8;
-            if let 1..=3 = field {
-                if routing_seen & 1 << field != 0 {
+            if let 1..=3 | 8 = field {
+                if seen & 1 << field != 0 {
                     return Err(WireError::Repeated(field));
                 }
-                routing_seen |= 1 << field;
+                seen |= 1 << field;
             }
             match (field, wire_type) {
                 (1, FIXED64) => envelope.destination = read_node(&mut bytes)?,
@@ -131,7 +132,7 @@ impl Envelope {
                 (5, VARINT) => envelope.acknowledged = read_varint(&mut bytes)?,
                 (6, VARINT) => envelope.call_id = read_varint(&mut bytes)?,
                 (7, LENGTH) => envelope.method = read_text(7, &mut bytes)?,
-                (8, LENGTH) => envelope.group = read_text(8, &mut bytes)?,
+                (8, LENGTH) => envelope.crossing = read_bytes(&mut bytes)?,
                 (9, VARINT) => envelope.deadline_ms = read_varint(&mut bytes)? as u32,
                 (10, LENGTH) => envelope.trace_context = read_bytes(&mut bytes)?,
                 (11, LENGTH) => envelope.body = read_bytes(&mut bytes)?,
@@ -152,7 +153,7 @@ impl Envelope {
             + number_bytes(self.acknowledged)
             + number_bytes(self.call_id)
             + field_bytes(&self.method.0)
-            + field_bytes(&self.group.0)
+            + field_bytes(&self.crossing)
             + number_bytes(self.deadline_ms.into())
             + field_bytes(&self.trace_context)
             + field_bytes(&self.body)
@@ -207,7 +208,7 @@ mod tests {
             (destination, source, sequence, acknowledged, call_id) in any::<(u64, u64, u64, u64, u64)>(),
             kind in 1i32..=9,
             deadline_ms in any::<u32>(),
-            (method, group) in (".{0,20}", ".{0,20}"),
+            (method, group, hops) in (".{0,20}", ".{0,20}", any::<u32>()),
             (trace, body) in any::<(Vec<u8>, Vec<u8>)>(),
         ) -> Envelope {
             Envelope {
@@ -218,7 +219,7 @@ mod tests {
                 acknowledged,
                 call_id,
                 method: method.into(),
-                group: group.into(),
+                crossing: v1::Crossing { group, hops, ..v1::Crossing::default() }.encode_to_vec().into(),
                 deadline_ms,
                 trace_context: trace.into(),
                 body: body.into(),
@@ -235,7 +236,8 @@ mod tests {
             acknowledged: envelope.acknowledged,
             call_id: envelope.call_id,
             method: envelope.method.as_str().into(),
-            group: envelope.group.as_str().into(),
+            crossing: (!envelope.crossing.is_empty())
+                .then(|| v1::Crossing::decode(envelope.crossing.clone()).unwrap()),
             deadline_ms: envelope.deadline_ms,
             trace_context: envelope.trace_context.clone(),
             body: envelope.body.clone(),
@@ -288,6 +290,25 @@ mod tests {
             }
             prop_assert_eq!(Routing::read(&content), Err(WireError::Repeated(field)));
         }
+    }
+
+    #[test]
+    fn a_second_way_between_groups_is_refused() {
+        let envelope = Envelope::new(NodeId::new(1, 1), NodeId::new(1, 2), EnvelopeKind::Request);
+        let crossing = |group: &str| v1::Crossing {
+            group: group.into(),
+            ..v1::Crossing::default()
+        };
+        let mut content = v1::Envelope {
+            crossing: Some(crossing("GroupA")),
+            ..generated(&envelope)
+        }
+        .encode_to_vec();
+        assert!(Envelope::read(content.clone().into()).is_ok());
+        // The generated code would merge the two, and hops be of the one and the group
+        // of the other.
+        content.extend_from_slice(&[CROSSING, 0]);
+        assert_eq!(Envelope::read(content.into()), Err(WireError::Repeated(8)));
     }
 
     #[test]

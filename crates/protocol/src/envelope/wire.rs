@@ -20,7 +20,8 @@ pub enum WireError {
     /// A field has another type than the protocol gives it.
     #[error("field {0} has the wrong type")]
     FieldType(u32),
-    /// A routing field stands there twice, which could deceive a broker.
+    /// A routing field stands there twice, which could deceive a broker; or the way
+    /// between groups does, which readers put together differently.
     #[error("field {0} stands there twice")]
     Repeated(u32),
     /// A text is not UTF-8.
@@ -41,7 +42,7 @@ pub(super) const SEQUENCE: u8 = tag(4, VARINT);
 pub(super) const ACKNOWLEDGED: u8 = tag(5, VARINT);
 pub(super) const CALL_ID: u8 = tag(6, VARINT);
 pub(super) const METHOD: u8 = tag(7, LENGTH);
-pub(super) const GROUP: u8 = tag(8, LENGTH);
+pub(super) const CROSSING: u8 = tag(8, LENGTH);
 pub(super) const DEADLINE_MS: u8 = tag(9, VARINT);
 pub(super) const TRACE_CONTEXT: u8 = tag(10, LENGTH);
 pub(super) const BODY: u8 = tag(11, LENGTH);

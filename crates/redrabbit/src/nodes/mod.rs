@@ -1,25 +1,29 @@
-//! `redrabbit nodes`: who is in a group, as its master sees it.
+//! `redrabbit nodes`: who is in a group, as its master sees it, or in another one, as
+//! a bridge does.
+//!
+//! A master tells anybody who knows the secret (`ask`). A bridge tells nodes only, so
+//! that the command joins the group for as long as that takes (`bridge`).
 
 mod ask;
+mod bridge;
 mod certificate;
+mod error;
+mod links;
 mod view;
 
 use std::{
-    fs, io,
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use daemon::Exit;
-use protocol::{
-    Secret,
-    tls::{Connector, TlsError},
-};
+use protocol::{GroupName, Secret, tls::Connector};
 use tokio::runtime;
-use topology::{Topology, TopologyError};
+use topology::Topology;
 
 use crate::group::{self, reachable};
 pub(crate) use ask::list;
+pub use error::NodesError;
 
 /// The arguments of `nodes`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +42,10 @@ pub struct NodesArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub master: Option<SocketAddr>,
 
+    /// Asks a bridge for this other group, which has to show its directory
+    #[arg(long, value_name = "NAME", conflicts_with = "master")]
+    pub group: Option<GroupName>,
+
     /// A file that holds the group's secret and nothing else, if the topology
     /// does not have it
     #[arg(long, value_name = "FILE")]
@@ -48,101 +56,58 @@ pub struct NodesArgs {
     pub json: bool,
 }
 
-/// The directory could not be had. The message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum NodesError {
-    /// The topology file is wrong.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// The file with the secret cannot be read.
-    #[error("cannot read the secret in {path}: {source}")]
-    SecretFile {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Nobody answers.
-    #[error(
-        "no master answers at {address}: {reason}; is it running? \
-         start it with `redrabbit up FILE`, or ask systemctl"
-    )]
-    Unreachable {
-        /// Where it should be.
-        address: SocketAddr,
-        /// What came instead of an answer.
-        reason: String,
-    },
-    /// The master does not know the secret.
-    #[error(
-        "the master at {address} refuses the secret: give the group's own with --secret-file, \
-         or in [security] of the topology"
-    )]
-    SecretRefused {
-        /// Where it is.
-        address: SocketAddr,
-    },
-    /// The master answers, and not with a directory.
-    #[error("the master at {address} answers: {message}")]
-    Refused {
-        /// Where it is.
-        address: SocketAddr,
-        /// What it said.
-        message: String,
-    },
-    /// The group speaks TLS, and this user has nothing to show.
-    #[error(
-        "the master wants to see the certificate of a node, and there is none to show: {source}; \
-         ask on a machine that runs a node, as a user who may read its key"
-    )]
-    NoCertificate {
-        /// What is wrong with the likeliest.
-        source: Box<TlsError>,
-    },
-    /// The runtime does not start.
-    #[error("cannot ask: {0}")]
-    System(#[from] io::Error),
-}
-
 const HELP: &str = "\
 Examples:
   redrabbit nodes
   redrabbit nodes --topology /etc/redrabbit/topology.toml
   redrabbit nodes --master 10.0.0.1:10241 --secret-file /etc/redrabbit/secret
   redrabbit nodes --json | jq '.nodes[].name'
+  redrabbit nodes --group GroupB          who is in GroupB, through a bridge
+
+Below the nodes are the groups that bridges join: whether calls get there, and which
+group of that name it is. With --group the file is still that of the own group. The
+other group has to say `directory = true` in one of its [exports] for this one.
+
+To ask a bridge it joins the group, as operator@ and a number; in a group that speaks
+TLS as operator@0, and needs a certificate of that name where the topology says that
+certificates are.
 
 Exit codes:
   0   the directory was printed
-  1   the master was not reached, or refused
+  1   the master or the bridge was not reached, or refused
   64  the command line is wrong
   78  the topology file is wrong";
 
-/// Asks the master, and gives what to print.
+/// Asks the master or a bridge, and gives what to print.
 ///
 /// # Errors
 /// [`NodesError`].
 pub fn run(args: &NodesArgs) -> Result<String, NodesError> {
-    let master = whom_to_ask(args)?;
+    let asked = whom_to_ask(args)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let response = runtime.block_on(list(&master))?;
+    let (response, bridge) = runtime.block_on(async {
+        match asked {
+            Asked::Master(master) => Ok::<_, NodesError>((list(&master).await?, None)),
+            Asked::Bridge(topology, secret, group) => {
+                let (response, name) = bridge::list(&topology, secret, &group).await?;
+                Ok((response, Some(name)))
+            }
+        }
+    })?;
     Ok(if args.json {
-        view::to_json(response)
+        view::to_json(response, bridge.as_ref())
     } else {
-        view::to_table(response)
+        view::to_table(response, bridge.as_ref())
     })
 }
 
-impl NodesError {
-    /// How the program ends because of it.
-    pub fn exit(&self) -> Exit {
-        match self {
-            NodesError::Topology(_) => Exit::Config,
-            NodesError::SecretFile { .. } => Exit::Usage,
-            _ => Exit::Failure,
-        }
-    }
+/// Who is to tell.
+enum Asked {
+    Master(Master),
+    /// Whoever joins this group beside that of the topology.
+    Bridge(Box<Topology>, Secret, GroupName),
 }
 
 /// A master, and what it has to be shown.
@@ -166,18 +131,23 @@ impl Master {
     }
 }
 
-fn whom_to_ask(args: &NodesArgs) -> Result<Master, NodesError> {
+fn whom_to_ask(args: &NodesArgs) -> Result<Asked, NodesError> {
     let secret = args.secret_file.as_deref().map(read_secret).transpose()?;
     if let Some(address) = args.master {
-        return Ok(Master {
+        return Ok(Asked::Master(Master {
             address: reachable(address),
             secret: secret.unwrap_or_default(),
             tls: None,
-        });
+        }));
     }
     let topology = Topology::load(&group::file(args.topology.as_deref()), &args.set)?;
     let secret = secret.unwrap_or_else(|| topology.security.secret.clone());
-    Master::of(&topology, secret)
+    Ok(match &args.group {
+        Some(group) if *group != topology.group => {
+            Asked::Bridge(Box::new(topology), secret, group.clone())
+        }
+        _ => Asked::Master(Master::of(&topology, secret)?),
+    })
 }
 
 /// The secret that is all that a file holds.

@@ -1,5 +1,7 @@
 //! The directory as people and programs read it.
 
+use std::cmp::Ordering;
+
 use daemon::role_name;
 use protocol::{
     NodeId, NodeName,
@@ -7,6 +9,7 @@ use protocol::{
 };
 use serde::Serialize;
 
+use super::links::{self, OtherGroup};
 use crate::table::Table;
 
 /// A group, in the form that programs read.
@@ -15,7 +18,12 @@ struct GroupView {
     group: String,
     epoch: u32,
     revision: u64,
+    /// The bridge that was asked, where it was not the master.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridge: Option<String>,
     nodes: Vec<NodeView>,
+    /// Which its bridges join.
+    other_groups: Vec<OtherGroup>,
 }
 
 /// A node, in the form that people and programs read.
@@ -46,28 +54,32 @@ impl From<Script> for ScriptView {
     fn from(script: Script) -> Self {
         ScriptView {
             version: script.version,
-            hash: script.hash,
+            hash: printable(&script.hash),
             services: script.services,
         }
     }
 }
 
-/// One object, over several lines.
-pub(super) fn to_json(response: ListNodesResponse) -> String {
+/// One object, over several lines. `bridge`: who has shown it, if not its master.
+pub(super) fn to_json(response: ListNodesResponse, bridge: Option<&NodeName>) -> String {
     let snapshot = response.snapshot.unwrap_or_default();
     let view = GroupView {
         group: response.group,
         epoch: response.epoch,
         revision: snapshot.revision,
+        bridge: bridge.map(NodeName::to_string),
+        other_groups: OtherGroup::all(&snapshot.nodes),
         nodes: views(snapshot.nodes),
     };
     let text = serde_json::to_string_pretty(&view).expect("strings and numbers are always JSON");
     text + "\n"
 }
 
-/// A line on the group, and a table of its nodes.
-pub(super) fn to_table(response: ListNodesResponse) -> String {
+/// A line on the group, a table of its nodes, and one of the groups beside it.
+/// `bridge`: who has shown it, if not its master.
+pub(super) fn to_table(response: ListNodesResponse, bridge: Option<&NodeName>) -> String {
     let snapshot = response.snapshot.unwrap_or_default();
+    let others = links::to_table(&OtherGroup::all(&snapshot.nodes));
     // The address last: it may be long, and few nodes have one.
     let mut table = Table::new([
         "NAME", "ROLE", "STATE", "LOAD", "SCRIPT", "BUILD", "ID", "ADDRESS",
@@ -86,18 +98,31 @@ pub(super) fn to_table(response: ListNodesResponse) -> String {
             node.address,
         ]);
     }
-    let (group, epoch, revision) = (response.group, response.epoch, snapshot.revision);
-    format!("group {group}, epoch {epoch}, revision {revision}\n\n{table}")
+    let (group, epoch, revision) = (
+        printable(&response.group),
+        response.epoch,
+        snapshot.revision,
+    );
+    let shown = bridge.map_or_else(String::new, |bridge| format!(", as {bridge} knows it"));
+    format!("group {group}, epoch {epoch}, revision {revision}{shown}\n\n{table}{others}")
 }
 
 /// The nodes in the order of their names.
 fn views(mut nodes: Vec<NodeRecord>) -> Vec<NodeView> {
-    nodes.sort_by(|one, other| {
-        // Names sort by role and number; one that is none sorts as text.
-        let parsed = |node: &NodeRecord| node.name.parse::<NodeName>().ok();
-        (parsed(one), &one.name).cmp(&(parsed(other), &other.name))
-    });
+    nodes.sort_by(by_name);
     nodes.into_iter().map(view).collect()
+}
+
+/// Names sort by role and number; one that is none sorts as text.
+pub(super) fn by_name(one: &NodeRecord, other: &NodeRecord) -> Ordering {
+    let parsed = |node: &NodeRecord| node.name.parse::<NodeName>().ok();
+    (parsed(one), &one.name).cmp(&(parsed(other), &other.name))
+}
+
+/// A terminal obeys what it is shown, and what nodes say of themselves, of another
+/// group too, may be anything.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|one| !one.is_control()).collect()
 }
 
 fn view(node: NodeRecord) -> NodeView {
@@ -105,15 +130,15 @@ fn view(node: NodeRecord) -> NodeView {
         id: NodeId::from_u64(node.node_id).to_string(),
         role: role_name(node.role()),
         state: state_name(node.state()),
-        address: node.address,
+        address: printable(&node.address),
         load: node.load,
         // Version 0: no script has loaded yet.
         script: node
             .script
             .filter(|script| script.version > 0)
             .map(ScriptView::from),
-        name: node.name,
-        build: node.build,
+        name: printable(&node.name),
+        build: printable(&node.build),
     }
 }
 
@@ -128,7 +153,7 @@ fn state_name(state: NodeState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use protocol::v1::{Role, Snapshot};
+    use protocol::v1::{GroupLink, Role, Snapshot};
 
     use super::*;
 
@@ -170,7 +195,7 @@ mod tests {
     #[test]
     fn the_directory_is_an_aligned_table_in_the_order_of_names() {
         assert_eq!(
-            to_table(directory()),
+            to_table(directory(), None),
             "group GroupA, epoch 7, revision 12\n\
              \n\
              NAME     ROLE   STATE     LOAD  SCRIPT           BUILD  ID   ADDRESS\n\
@@ -183,7 +208,7 @@ mod tests {
 
     #[test]
     fn json_leaves_out_the_script_and_the_address_of_who_has_none() {
-        let json: serde_json::Value = serde_json::from_str(&to_json(directory())).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&to_json(directory(), None)).unwrap();
         assert_eq!(json["group"], "GroupA");
         assert_eq!(json["nodes"][0]["name"], "gate@9");
         assert!(json["nodes"][0].get("script").is_none());
@@ -192,5 +217,43 @@ mod tests {
         assert_eq!(json["nodes"][3]["address"], "10.0.0.2:10251");
         assert_eq!(json["nodes"][2]["script"]["version"], 3);
         assert_eq!(json["nodes"][2]["script"]["services"][0], 200);
+    }
+
+    #[test]
+    fn groups_that_bridges_join_are_shown_below_and_by_whom_it_is_known() {
+        let mut directory = directory();
+        let nodes = &mut directory.snapshot.as_mut().unwrap().nodes;
+        nodes.truncate(1);
+        nodes.push(NodeRecord {
+            name: "bridge@0".into(),
+            role: Role::Bridge.into(),
+            build: "\u{1b}[2J0.1.0".into(),
+            groups: vec![GroupLink {
+                name: "GroupB".into(),
+                identity: 0xb,
+                reachable: true,
+            }],
+            ..NodeRecord::default()
+        });
+        let name = "bridge@3".parse().unwrap();
+        assert_eq!(
+            to_table(directory.clone(), Some(&name)),
+            "group GroupA, epoch 7, revision 12, as bridge@3 knows it\n\
+             \n\
+             NAME      ROLE    STATE    LOAD  SCRIPT           BUILD     ID   ADDRESS\n\
+             bridge@0  bridge  unknown  0     -                [2J0.1.0  0.0  -\n\
+             scene@0   scene   ready    3     v3 a1b2c3d4e5f6  0.1.0     7.3  -\n\
+             \n\
+             OTHER GROUP  BRIDGE    REACHED  IDENTITY\n\
+             GroupB       bridge@0  yes      000000000000000b\n"
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&to_json(directory, Some(&name))).unwrap();
+        assert_eq!(json["bridge"], "bridge@3");
+        let group = &json["other_groups"][0];
+        assert_eq!(group["name"], "GroupB");
+        assert_eq!(group["claimed_twice"], false);
+        assert_eq!(group["bridges"][0]["identity"], "000000000000000b");
+        assert_eq!(group["bridges"][0]["reachable"], true);
     }
 }

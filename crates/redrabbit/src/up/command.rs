@@ -12,11 +12,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use topology::{Topology, TopologyError, this_machine};
+use topology::{Plan, Topology, TopologyError, this_machine};
 
 use super::{
     output::Output,
-    plan::{GroupPlan, PlanError, Telling, script_override},
+    plan::{PlanError, Telling, UpPlan, script_override},
     supervisor::Supervisor,
 };
 use crate::binaries::{BinaryError, own_folder};
@@ -25,7 +25,7 @@ use crate::binaries::{BinaryError, own_folder};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub struct UpArgs {
-    /// The file that describes the group
+    /// The file that describes a group, or bridges between groups
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -90,6 +90,7 @@ Examples:
   redrabbit up configs/local.toml
   redrabbit up configs/local.toml --script my_game.py --restart
   RUST_LOG=debug redrabbit up configs/local.toml
+  redrabbit up /etc/redrabbit/bridge.toml
 
 Ctrl-C takes the group down in order: gates, scenes, slaves, master. A second
 one ends everything at once. Colours are off where NO_COLOR is set.
@@ -109,7 +110,11 @@ Exit codes:
 /// [`UpError`]; nothing has been started.
 pub fn run(args: &UpArgs) -> Result<Exit, UpError> {
     let set = overrides(args)?;
-    let topology = Topology::load(&args.file, &set)?;
+    let file = match &args.script {
+        None => Plan::load(&args.file, &set)?,
+        // Bridges run no script: a file of theirs is the mistake then, not the script.
+        Some(_) => Plan::Group(Topology::load(&args.file, &set)?.into()),
+    };
     let bin_dir = match &args.bin_dir {
         Some(folder) => folder.clone(),
         None => own_folder()?,
@@ -125,7 +130,7 @@ pub fn run(args: &UpArgs) -> Result<Exit, UpError> {
         bin_dir: &bin_dir,
         colour,
     };
-    let plan = GroupPlan::new(&topology, &machine, &telling)?;
+    let plan = UpPlan::new(&file, &machine, &telling)?;
     // One thread: see `Child::spawn`.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -148,7 +153,7 @@ impl UpError {
     }
 }
 
-async fn supervise(plan: GroupPlan, args: &UpArgs, colour: bool) -> io::Result<Exit> {
+async fn supervise(plan: UpPlan, args: &UpArgs, colour: bool) -> io::Result<Exit> {
     let (output, writer) = Output::spawn(stdout(), colour, plan.name_width())?;
     let shutdown = listen(writer.gone.clone())?;
     let supervisor = Supervisor {

@@ -7,20 +7,24 @@ use std::{
 };
 
 use protocol::{GroupName, NodeName, v1::Role};
-use topology::Topology;
+use topology::{BridgePlan, Plan, Topology};
 
 use super::child::Launch;
-use crate::binaries::{self, BinaryError};
+use crate::{
+    binaries::{self, BinaryError},
+    names::listed,
+};
 
-/// The roles of one machine.
+/// The roles of one machine, of a group or of a bridge's file.
 #[derive(Clone, Debug)]
-pub(super) struct GroupPlan {
-    /// The group that they are of.
-    pub(super) group: GroupName,
+pub(super) struct UpPlan {
+    /// What they are together: "group GroupA".
+    pub(super) title: String,
     /// In the order in which they are started.
     pub(super) roles: Vec<RolePlan>,
-    /// Where clients connect: `tcp 127.0.0.1:10242`.
-    pub(super) doors: Vec<String>,
+    /// What its user wants to know when it is up: where clients connect, or which
+    /// groups are joined.
+    pub(super) known_by: Vec<String>,
     /// How long each may take to stop.
     pub(super) stop_within: Duration,
 }
@@ -73,50 +77,67 @@ pub enum PlanError {
     Binary(#[from] BinaryError),
 }
 
-impl GroupPlan {
+impl UpPlan {
     /// What to start on `machine`.
     ///
     /// # Errors
     /// [`PlanError`], before anything is started.
     pub(super) fn new(
+        plan: &Plan,
+        machine: &str,
+        telling: &Telling<'_>,
+    ) -> Result<UpPlan, PlanError> {
+        match plan {
+            Plan::Group(topology) => UpPlan::of_group(topology, machine, telling),
+            Plan::Bridges(plan) => UpPlan::of_bridges(plan, machine, telling),
+        }
+    }
+
+    fn of_group(
         topology: &Topology,
         machine: &str,
         telling: &Telling<'_>,
-    ) -> Result<GroupPlan, PlanError> {
+    ) -> Result<UpPlan, PlanError> {
         let names = topology.roles_on(machine);
-        if names.is_empty() {
-            return Err(PlanError::NothingHere {
-                file: telling.file.display().to_string(),
-                machine: machine.to_owned(),
-                machines: machines(topology).join(", "),
-            });
-        }
-        let doors = names
-            .iter()
-            .flat_map(|name| doors(topology, name))
-            .collect();
-        let roles = names.into_iter().map(|name| {
-            let role = role_of(topology, &name);
-            let launch = telling.launch(&name, role)?;
-            Ok(RolePlan { name, role, launch })
-        });
-        Ok(GroupPlan {
-            group: topology.group.clone(),
-            roles: roles.collect::<Result<_, BinaryError>>()?,
-            doors,
+        let doors = names.iter().flat_map(|name| doors(topology, name));
+        let roles = names.iter().map(|name| (name, role_of(topology, name)));
+        Ok(UpPlan {
+            title: format!("group {}", topology.group),
+            roles: telling.roles(roles, machine, &machines(topology))?,
+            known_by: doors.collect(),
             stop_within: topology.limits.drain_grace + STOP_MARGIN,
+        })
+    }
+
+    fn of_bridges(
+        plan: &BridgePlan,
+        machine: &str,
+        telling: &Telling<'_>,
+    ) -> Result<UpPlan, PlanError> {
+        let names = plan.bridges_on(machine);
+        let roles = names.iter().map(|name| (name, Role::Bridge));
+        let joined = plan.groups.iter();
+        let joined = joined.map(|(group, joined)| format!("{group} at {}", joined.master));
+        Ok(UpPlan {
+            title: format!(
+                "bridge between {}",
+                listed(plan.groups.keys().map(GroupName::as_str))
+            ),
+            roles: telling.roles(roles, machine, &plan.machines())?,
+            known_by: joined.collect(),
+            stop_within: plan.limits.drain_grace + STOP_MARGIN,
         })
     }
 
     /// What is said when every role is ready.
     pub(super) fn up_line(&self) -> String {
-        let what = if self.doors.is_empty() {
+        let what = if self.known_by.is_empty() {
             let names = self.roles.iter().map(|role| role.name.to_string());
             names.collect::<Vec<_>>()
         } else {
-            self.doors.clone()
+            self.known_by.clone()
         };
-        format!("group {} is up: {}", self.group, what.join(", "))
+        format!("{} is up: {}", self.title, what.join(", "))
     }
 
     /// The length of the longest name.
@@ -127,11 +148,36 @@ impl GroupPlan {
 }
 
 impl Telling<'_> {
+    /// The plans of what is to be started on `machine`, which is one of `machines` if
+    /// there is anything.
+    fn roles<'a>(
+        &self,
+        nodes: impl Iterator<Item = (&'a NodeName, Role)>,
+        machine: &str,
+        machines: &[&str],
+    ) -> Result<Vec<RolePlan>, PlanError> {
+        let roles = nodes.map(|(name, role)| {
+            let launch = self.launch(name, role)?;
+            let name = name.clone();
+            Ok(RolePlan { name, role, launch })
+        });
+        let roles = roles.collect::<Result<Vec<_>, BinaryError>>()?;
+        if roles.is_empty() {
+            return Err(PlanError::NothingHere {
+                file: self.file.display().to_string(),
+                machine: machine.to_owned(),
+                machines: machines.join(", "),
+            });
+        }
+        Ok(roles)
+    }
+
     fn launch(&self, name: &NodeName, role: Role) -> Result<Launch, BinaryError> {
         let program = match role {
             Role::Master => "broker-master",
             Role::Slave => "broker-slave",
             Role::Gate => "gate",
+            Role::Bridge => "bridge",
             _ => "scene-host",
         };
         let mut args: Vec<OsString> = vec![
@@ -194,4 +240,71 @@ fn machines(topology: &Topology) -> Vec<&str> {
     machines.sort_unstable();
     machines.dedup();
     machines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const BRIDGES: &str = r#"
+        [bridges."bridge@0"]
+        machine = "edge-1"
+        [bridges."bridge@1"]
+        machine = "edge-2"
+        [bridges."bridge@2"]
+        machine = "edge-1"
+        [[groups]]
+        name = "GroupB"
+        master = "127.0.0.1:11241"
+        [[groups]]
+        name = "GroupA"
+        master = "127.0.0.1:10241"
+        [limits]
+        drain_grace = "2s"
+    "#;
+
+    /// What `up` would do with these bridges on `machine`, and the folder of it all.
+    fn planned(machine: &str) -> (tempfile::TempDir, Result<UpPlan, PlanError>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bridge.toml");
+        fs::write(&file, BRIDGES).unwrap();
+        fs::write(folder.path().join("bridge"), "").unwrap();
+        let set = ["limits.drain_grace=2s".to_owned()];
+        let telling = Telling {
+            file: &file,
+            set: &set,
+            bin_dir: folder.path(),
+            colour: false,
+        };
+        let plan = Plan::load(&file, &set).unwrap();
+        let planned = UpPlan::new(&plan, machine, &telling);
+        (folder, planned)
+    }
+
+    #[test]
+    fn the_bridges_of_a_machine_are_started_and_the_up_line_says_what_they_join() {
+        let (folder, plan) = planned("edge-1");
+        let plan = plan.unwrap();
+        let names: Vec<&str> = plan.roles.iter().map(|role| role.name.as_str()).collect();
+        assert_eq!(names, ["bridge@0", "bridge@2"]);
+        let launch = &plan.roles[1].launch;
+        assert_eq!(launch.program, folder.path().join("bridge"));
+        let set = ["--name", "bridge@2", "--set", "limits.drain_grace=2s"];
+        assert_eq!(launch.args[2..], set);
+        assert_eq!(
+            plan.up_line(),
+            "bridge between GroupA and GroupB is up: \
+             GroupA at 127.0.0.1:10241, GroupB at 127.0.0.1:11241"
+        );
+        assert_eq!(plan.stop_within, Duration::from_secs(2) + STOP_MARGIN);
+    }
+
+    #[test]
+    fn a_machine_without_bridges_is_told_which_there_are() {
+        let (_folder, plan) = planned("edge-9");
+        let error = plan.unwrap_err().to_string();
+        assert!(error.contains("its machines are edge-1, edge-2"), "{error}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The group: starts its roles one after the other, watches over them, and
-//! takes them down in reverse.
+//! The group, or the bridges of a machine: starts its roles one after the other,
+//! watches over them, and takes them down in reverse.
 
 use std::time::Duration;
 
@@ -11,18 +11,24 @@ use super::{
     board::{Board, Progress},
     keeper::{Keeper, Kept, Kill},
     output::{Output, Voice},
-    plan::{GroupPlan, RolePlan},
+    plan::{RolePlan, UpPlan},
 };
 
 /// The roles in the order in which they go down: whoever uses another goes
 /// first.
-const DOWN: [Role; 4] = [Role::Gate, Role::Scene, Role::Slave, Role::Master];
+const DOWN: [Role; 5] = [
+    Role::Bridge,
+    Role::Gate,
+    Role::Scene,
+    Role::Slave,
+    Role::Master,
+];
 
 /// Runs a group of child processes.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     /// Who is in it.
-    pub(super) plan: GroupPlan,
+    pub(super) plan: UpPlan,
     /// Whether roles that die are started again.
     pub(super) restart: bool,
     /// How often to say that a role is not ready yet.
@@ -73,9 +79,9 @@ impl Supervisor {
                 progress = self.wait_for(role, board, voice) => progress,
             };
             if let Progress::Failed(name) = progress {
-                let group = &self.plan.group;
+                let title = &self.plan.title;
                 voice
-                    .shout(&format!("group {group} does not come up: {name} has ended"))
+                    .shout(&format!("{title} does not come up: {name} has ended"))
                     .await;
                 return Start::Failed;
             }
@@ -120,7 +126,7 @@ impl Supervisor {
         tokio::select! {
             () = self.shutdown.requested() => Exit::Ok,
             () = board.wait_for_end() => {
-                voice.shout(&format!("nothing is left of group {}", self.plan.group)).await;
+                voice.shout(&format!("nothing is left of {}", self.plan.title)).await;
                 Exit::Failure
             }
         }
@@ -153,9 +159,7 @@ impl Supervisor {
             }
         };
         let ((), forced) = tokio::join!(ask, insist);
-        voice
-            .say(&format!("group {} is down", self.plan.group))
-            .await;
+        voice.say(&format!("{} is down", self.plan.title)).await;
         forced
     }
 }

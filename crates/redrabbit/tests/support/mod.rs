@@ -49,11 +49,32 @@ const TOPOLOGY: &str = r#"
     drain_grace = "1s"
 "#;
 
+const BRIDGES: &str = r#"
+    [bridges."bridge@0"]
+    [bridges."bridge@1"]
+    [bridges."bridge@2"]
+    machine = "elsewhere"
+    [[groups]]
+    name = "GroupA"
+    master = "127.0.0.1:10241"
+    [[groups]]
+    name = "GroupB"
+    master = "127.0.0.1:11241"
+    [limits]
+    drain_grace = "1s"
+"#;
+
 impl Stage {
     pub(crate) fn new() -> Stage {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("topology.toml"), TOPOLOGY).unwrap();
-        for program in ["broker-master", "broker-slave", "scene-host", "gate"] {
+        for program in [
+            "broker-master",
+            "broker-slave",
+            "scene-host",
+            "gate",
+            "bridge",
+        ] {
             let path = folder.path().join(program);
             fs::write(&path, include_str!("stand_in.py")).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -69,6 +90,12 @@ impl Stage {
     pub(crate) fn with_slave(self) -> Stage {
         let slave = "[slaves.\"slave@0\"]\nlisten = \"127.0.0.1:10251\"\n";
         self.write("topology.toml", &format!("{TOPOLOGY}{slave}"));
+        self
+    }
+
+    /// With a bridge's file in the place of a group's.
+    pub(crate) fn of_bridges(self) -> Stage {
+        self.write("topology.toml", BRIDGES);
         self
     }
 

@@ -6,6 +6,7 @@ elsewhere they say that there is no scene. A scene never loads this: the host's
 own half is built in, and comes first.
 """
 
+import contextvars
 import threading
 
 from . import arguments, first_step, json_text
@@ -16,9 +17,11 @@ __all__ = [
     "Begun",
     "alloc_id",
     "begin",
+    "bridge_call",
     "broadcast_msg_gate",
     "broadcast_msg_session",
     "call_service",
+    "caller",
     "change_session_scene",
     "check_thread",
     "close_session",
@@ -48,6 +51,8 @@ __all__ = [
 
 #: The scene of the test that runs.
 stage = None
+#: Who calls the service that runs.
+served = contextvars.ContextVar("ffext.caller", default=None)
 
 
 def current():
@@ -266,6 +271,24 @@ def call_service(name, cmd, message, decoder, timeout):
     timeout = arguments.read_timeout(timeout)
     body = b"" if message is None else arguments.write(message)
     return here.nodes.call(name, cmd, body, decoder, timeout)
+
+
+def bridge_call(group, name, cmd, message, decoder, timeout):
+    """Calls a service of another group, of the node of this name or, for None, of the one
+    that carries least; what is returned gives its answer, read by `decoder`.
+    """
+    here = current()
+    group = arguments.read_group(group, here.group)
+    name = None if name is None else _read_name(name)
+    cmd = arguments.read_service(cmd)
+    timeout = arguments.read_timeout(timeout)
+    body = b"" if message is None else arguments.write(message)
+    return here.nodes.call_across(group, name, cmd, body, decoder, timeout)
+
+
+def caller():
+    """Who calls the service that runs: an `ffext.services.Caller`, or None."""
+    return served.get()
 
 
 def is_exist(name):

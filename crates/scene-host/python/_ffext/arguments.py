@@ -13,6 +13,7 @@ MAX_MESSAGE_BYTES = (1 << 20) - 4096 - 148 - 4096 * 8
 MAX_BODY_BYTES = (1 << 20) - 4096
 MAX_CHANNEL_BYTES = 128
 
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _NODE_NAME = re.compile(r"[A-Za-z0-9_-]+@(0|[1-9][0-9]{0,9})", re.ASCII)
 
 
@@ -110,6 +111,15 @@ def what_is_wrong_with(name):
         f"`{name[:64]}` is not a node's name: expected role@index, such as scene@0, "
         "of letters, digits, `-` and `_`, at most 64 bytes"
     )
+
+
+def read_group(name, own):
+    """The name of another group than ``own``."""
+    if not isinstance(name, str) or not _GROUP_NAME.fullmatch(name):
+        raise ValueError(f"a group's name is a str such as 'GroupB', not {name!r}")
+    if name == own:
+        raise ValueError(f"{name} is this scene's own group; call_service() calls its nodes")
+    return name
 
 
 def read_extra(value):

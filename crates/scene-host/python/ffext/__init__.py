@@ -57,10 +57,12 @@ from .registry import (
     session_verify_callback,
 )
 from .services import (
+    Caller,
     NodeInfo,
     bridge_call,
     bridge_call_service,
     call_service,
+    caller,
     is_exist,
     lookup,
     reg_service,
@@ -71,6 +73,7 @@ from .timers import interval, once_timer
 
 __all__ = [
     "CallError",
+    "Caller",
     "DatabaseError",
     "ERROR",
     "ErrorText",
@@ -88,6 +91,7 @@ __all__ = [
     "broadcast_msg_gate",
     "broadcast_msg_session",
     "call_service",
+    "caller",
     "change_session_scene",
     "close_session",
     "decode_buff",

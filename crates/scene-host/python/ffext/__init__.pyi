@@ -81,6 +81,10 @@ class NodeInfo(NamedTuple):
     version: int
     hash: str
 
+class Caller(NamedTuple):
+    group: str | None
+    name: str
+
 def reg_service(cmd: int, type: object = None) -> Callable[[_Any], _Any]: ...
 @overload
 def call_service(
@@ -100,7 +104,7 @@ def call_service(
 @overload
 def bridge_call(
     group: str, cmd: int, message: object = None, callback: None = None,
-    type: object = "json", timeout: float | None = None,
+    type: Type[_M] | Literal["json", "raw", "bytes"] = "json", timeout: float | None = None,
 ) -> Awaitable[Any]: ...
 @overload
 def bridge_call(
@@ -109,13 +113,14 @@ def bridge_call(
 ) -> None: ...
 @overload
 def bridge_call(
-    group: str, cmd: int, message: object = None, *, callback: Callable[[ErrorText, Any], object],
+    group: str, cmd: int, message: object = None,
+    *, callback: Callable[[ErrorText, Any], object],
     type: object = "json", timeout: float | None = None,
 ) -> None: ...
 @overload
 def bridge_call_service(
     group: str, name: str, cmd: int, message: object = None, callback: None = None,
-    type: object = "json", timeout: float | None = None,
+    type: Type[_M] | Literal["json", "raw", "bytes"] = "json", timeout: float | None = None,
 ) -> Awaitable[Any]: ...
 @overload
 def bridge_call_service(
@@ -128,6 +133,8 @@ def bridge_call_service(
     *, callback: Callable[[ErrorText, Any], object],
     type: object = "json", timeout: float | None = None,
 ) -> None: ...
+# None where no service runs; a service need not ask whether it is one.
+def caller() -> Caller | Any: ...
 def is_exist(name: str) -> bool: ...
 @overload
 def lookup(name_or_role: str, callback: None = None) -> Awaitable[NodeInfo | None]: ...
@@ -182,6 +189,7 @@ def dump_stdout_to_log() -> None: ...
 
 __all__ = [
     "CallError",
+    "Caller",
     "DatabaseError",
     "ERROR",
     "ErrorText",
@@ -199,6 +207,7 @@ __all__ = [
     "broadcast_msg_gate",
     "broadcast_msg_session",
     "call_service",
+    "caller",
     "change_session_scene",
     "close_session",
     "decode_buff",

@@ -7,10 +7,12 @@ class CallError(Exception):
     ``kind`` says what went wrong, as text:
 
     ==================== ====================================================
-    ``not_found``         no node of that name is in the group
+    ``not_found``         no node of that name is in the group; or no bridge joins
+                          that other group, or nobody there serves the command
     ``unimplemented``     the node does not serve that command
     ``handler``           the function that serves it has failed
-    ``unavailable``       the node went while it was called, or no broker is left
+    ``unavailable``       the node went while it was called, or no broker is left,
+                          or the other group cannot be reached
     ``deadline_exceeded`` there was no answer in time
     ``overloaded``        too much waits already, here or on the way
     ``too_large``         the message, or the answer, does not fit (1 MiB)

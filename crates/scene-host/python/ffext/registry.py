@@ -12,6 +12,7 @@ in force until the load has succeeded.
 import asyncio
 import contextvars
 import sys
+import types
 
 import _ffext
 
@@ -313,6 +314,7 @@ def session_call(cmd, type="json", concurrent=False):
 
     Raises ``ValueError`` for any other ``cmd`` or ``type``.
     """
+    refuse_bare("session_call", "1", cmd)
     if isinstance(cmd, bool) or not isinstance(cmd, int) or not 0 <= cmd <= LAST_COMMAND:
         raise ValueError(f"session_call() takes a number from 0 to {LAST_COMMAND}, not {cmd!r}")
     decoder = messages.decoder(type)
@@ -355,6 +357,15 @@ def check_function(function):
     """Fails for what cannot be called."""
     if not callable(function):
         raise TypeError(f"a function is registered, not {function!r}")
+
+
+def refuse_bare(decorator, example, given):
+    """Fails where a decorator stands over a function without its parentheses."""
+    if isinstance(given, (types.FunctionType, types.MethodType)):
+        raise ValueError(
+            f"write @ffext.{decorator}({example}) above {given.__name__}(), say: "
+            f"@ffext.{decorator} alone does not tell what the function is for"
+        )
 
 
 def _document(function, name, text):

@@ -1,4 +1,4 @@
-"""Calls between the nodes of a group: services, and who there is to call.
+"""Calls between nodes: services, and who there is to call.
 
 A service is a number that a node answers to. Scenes offer theirs with
 ``reg_service()``, and any gRPC program may offer and call such as well: command
@@ -6,15 +6,13 @@ A service is a number that a node answers to. Scenes offer theirs with
 (``proto/README.md``).
 """
 
-import asyncio
 import typing
 
 import _ffext
 
 from . import messages
 from .asks import finish
-from .errors import CallError
-from .registry import Call, check_function, label, registry
+from .registry import Call, check_function, label, refuse_bare, registry
 
 
 class NodeInfo(typing.NamedTuple):
@@ -22,7 +20,8 @@ class NodeInfo(typing.NamedTuple):
 
     #: Its name, ``'scene@0'`` say.
     name: str
-    #: What it is: ``'scene'``, ``'gate'``, ``'service'``, ``'master'`` or ``'slave'``.
+    #: What it is: ``'scene'``, ``'gate'``, ``'service'``, ``'master'``, ``'slave'`` or
+    #: ``'bridge'``.
     role: str
     #: Where it stands: ``'joining'``, ``'ready'``, or ``'draining'`` while it ends.
     state: str
@@ -33,6 +32,21 @@ class NodeInfo(typing.NamedTuple):
     version: int
     #: The hash of its script's source, as in ``version()``; empty if it has none.
     hash: str
+
+
+class Caller(typing.NamedTuple):
+    """Who calls a service; see ``caller()``::
+
+        if ffext.caller() == ('GroupB', 'scene@0'):
+            ...
+
+    It is a tuple of both, too.
+    """
+
+    #: The name of the group that the call comes from; None for this scene's own.
+    group: str | None
+    #: The name of the node there, ``'scene@0'`` say.
+    name: str
 
 
 def reg_service(cmd, type=None):
@@ -59,6 +73,8 @@ def reg_service(cmd, type=None):
     ``limits.handler_timeout`` (30 s). One that raises is logged with its traceback;
     its caller gets an error of the kind ``handler`` which says what was raised, and
     not where. The calls of one node are begun in the order in which it makes them.
+    ``caller()`` says who calls. Other groups may only call what this one's topology
+    lists in ``[exports]``: see ``bridge_call()``.
 
     The function belongs to its module: a load of that takes it away or replaces it,
     and calls that are under way end as they would have. The directory shows which
@@ -66,6 +82,7 @@ def reg_service(cmd, type=None):
 
     Raises ``ValueError`` for what is no ``cmd`` and no type.
     """
+    refuse_bare("reg_service", "200", cmd)
     if isinstance(cmd, bool) or not isinstance(cmd, int) or not 0 <= cmd <= 65535:
         raise ValueError(f"reg_service() takes a number from 0 to 65535, not {cmd!r}")
     decoder = messages.decoder("json" if type is None else type)
@@ -136,28 +153,91 @@ def call_service(name, cmd, message=None, callback=None, type="json", timeout=No
 
 
 def bridge_call(group, cmd, message=None, callback=None, type="json", timeout=None):
-    """Calls a service of another group, wherever there it is served. The rest is as
-    with ``call_service()``.
+    """Calls a service of another group, wherever there it is served::
 
-    As long as no bridge joins the groups, such a call ends with the kind
-    ``not_found``. ``forbidden`` is what the other group does not let be called.
+        names = await ffext.bridge_call('GroupB', 200, {'guild': 7})
+
+        def told(error, answer):
+            if error:
+                ffext.LOGERROR('world', f'{error.kind}: {error}')
+        ffext.bridge_call('GroupB', 210, {'text': 'hello'}, told)
+
+    ``group`` is the other group's name. Of the nodes there that serve ``cmd``, and that
+    this group may call, it goes to the one that carries least. The rest is as with
+    ``call_service()``: the message, the answer, the callback, the time, which is that of
+    the whole way. Calls of one group arrive there in the order in which they are made,
+    as long as the same bridge carries them.
+
+    A bridge has to join both groups, and the other group's topology has to let this one
+    call it: without an entry in its ``[exports]`` nothing can be called.
+
+    ```toml
+    [exports.world-chat]
+    groups = ["GroupA"]
+    services = ["scene@0", "scene@1"]
+    cmds = [200, "210-219"]
+    ```
+
+    Between groups the ``kind`` of an error says:
+
+    ==================== ======================================================
+    ``not_found``         no bridge of this group joins a group of that name; or
+                          nobody who is ready there serves the command, or has the
+                          name. It was not done
+    ``forbidden``         the other group does not let this one call it, whether it
+                          is there or not; or the call has crossed 8 bridges, as in
+                          a circle of groups that call each other. It was not done
+    ``unavailable``       the group cannot be reached at the moment; or the bridge
+                          or the node that had the call has gone, or is stopping,
+                          and may or may not have done it; or this scene is not in
+                          its group; or two groups claim the name
+    ``unimplemented``     the node that was named does not serve the command
+    ``handler``           the function there has failed, or cannot read the message;
+                          or its answer cannot be read as ``type``
+    ``deadline_exceeded`` there was no answer in time; it may be done still
+    ``overloaded``        too much waits already, here, at the bridge or there, as
+                          with ``call_service()``. It was not done
+    ``too_large``         the message or the answer is larger than 1,044,480 bytes
+    ==================== ======================================================
+
+    Raises ``ValueError`` or ``TypeError`` at once for what ``call_service()`` does so,
+    for what is no group's name, and for the name of this scene's own group.
     """
-    _check_call(cmd, message, type, timeout)
-    return _unreachable(group, callback)
+    decoder = messages.decoder(type)
+    return finish(_ffext.bridge_call(group, None, cmd, message, decoder, timeout), callback)
 
 
 def bridge_call_service(
     group, name, cmd, message=None, callback=None, type="json", timeout=None
 ):
-    """Calls a service of a node of another group. The rest is as with
-    ``call_service()``.
+    """Calls a service of a node of another group, ``'scene@1'`` there say. The rest is
+    as with ``bridge_call()``::
 
-    As long as no bridge joins the groups, such a call ends with the kind
-    ``not_found``. ``forbidden`` is what the other group does not let be called.
+        state = await ffext.bridge_call_service('GroupB', 'scene@1', 220, {'player': 7})
     """
-    _ffext.is_exist(name)
-    _check_call(cmd, message, type, timeout)
-    return _unreachable(group, callback)
+    if name is None:
+        raise ValueError("a node's name is such as 'scene@0', not None")
+    decoder = messages.decoder(type)
+    return finish(_ffext.bridge_call(group, name, cmd, message, decoder, timeout), callback)
+
+
+def caller():
+    """Who has called the service that runs, as a ``Caller``::
+
+        @ffext.reg_service(210)
+        def said(message):
+            who = ffext.caller()
+            place = 'here' if who.group is None else who.group
+            ffext.broadcast_msg_session(1, {'from': place, 'text': message['text']})
+
+    It is what the group and its bridges say, and not the caller: a message may claim to
+    be anybody's, this may not. Another group is believed as far as the names of its own
+    nodes.
+
+    The function finds it after it has waited, too, and so do the tasks and the timers
+    that it begins. Everywhere else, in what handles frames say, it is None.
+    """
+    return _ffext.caller()
 
 
 def is_exist(name):
@@ -187,23 +267,3 @@ def lookup(name_or_role, callback=None):
     nor a role.
     """
     return finish(_ffext.lookup(name_or_role), callback)
-
-
-def _check_call(cmd, message, type, timeout):
-    """What is wrong with a call is said before it is known where it goes."""
-    if isinstance(cmd, bool) or not isinstance(cmd, int) or not 0 <= cmd <= 65535:
-        raise ValueError(f"a service's cmd is a number from 0 to 65535, not {cmd!r}")
-    if timeout is not None and not float(timeout) > 0:
-        raise ValueError(f"a timeout is seconds, more than 0, not {timeout!r}")
-    messages.decoder(type)
-    if message is not None:
-        messages.encode(message)
-
-
-def _unreachable(group, callback):
-    if not isinstance(group, str) or not group:
-        raise ValueError(f"a group's name is a str such as 'GroupB', not {group!r}")
-    _ffext.check_thread()
-    future = asyncio.get_running_loop().create_future()
-    future.set_exception(CallError("not_found", f"no bridge of this group reaches {group}"))
-    return finish(future, callback)

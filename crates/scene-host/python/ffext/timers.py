@@ -158,7 +158,7 @@ def interval(ms, function):
     """
     if not callable(function):
         raise TypeError(f"interval() takes a function, not {function!r}")
-    period = float(ms) / 1000
+    period = _seconds("interval", ms)
     if not 0.001 <= period < float("inf"):
         raise ValueError(f"interval() takes milliseconds from 1 on, not {ms!r}")
     return _make(Interval, period, function)
@@ -174,13 +174,28 @@ def once_timer(ms, function):
     The call can be taken back with ``.cancel()``. A timer that is made while
     the script is being loaded, and those that its calls make in turn, end when
     that script is loaded again; others stay.
+
+    Raises ``ValueError`` and ``TypeError`` for what is no time and no function.
     """
     if not callable(function):
         raise TypeError(f"once_timer() takes a function, not {function!r}")
-    delay = float(ms) / 1000
+    delay = _seconds("once_timer", ms)
     if not delay >= 0:
         raise ValueError(f"once_timer() takes milliseconds from 0 on, not {ms!r}")
     return _make(Timer, delay, function)
+
+
+def _seconds(name, ms):
+    """Milliseconds as seconds; ``TypeError`` for what is no number."""
+    try:
+        # A text of digits is no number: who gives one has read it from somewhere.
+        if isinstance(ms, (str, bytes, bytearray)):
+            raise TypeError
+        return float(ms) / 1000
+    except TypeError:
+        raise TypeError(f"{name}() takes milliseconds, a number, not {ms!r}") from None
+    except OverflowError:
+        return float("nan")
 
 
 def _make(kind, delay, function):

@@ -15,6 +15,7 @@ served = {}
 decoders = {}
 loads = []
 own_files = {}
+bridge_calls = []
 
 # Where a function object of CPython 3.11 keeps what no attribute can change.
 _GLOBALS, _CLOSURE = 16, 72
@@ -56,8 +57,15 @@ def install(calls, callbacks, services=()):
 
 def forget():
     """Back to the beginning."""
-    for kept in (logged, failures, installed, served, decoders, loads):
+    for kept in (logged, failures, installed, served, decoders, loads, bridge_calls):
         kept.clear()
+
+
+def bridge_call(*arguments):
+    """Keeps what is called; the call ends as the test says, by the future."""
+    future = asyncio.get_running_loop().create_future()
+    bridge_calls.append((arguments, future))
+    return future
 
 
 def encode(value):
@@ -73,6 +81,8 @@ def encode(value):
 
 _native = types.ModuleType("_ffext")
 _native.encode = encode
+_native.bridge_call = bridge_call
+_native.caller = lambda: None
 _native.decode_json = json.loads
 _native.graft = graft
 _native.install = install

@@ -68,25 +68,32 @@ class Services(SceneCase):
         with self.assertRaises(TypeError):
             ffext.reg_service(1)("print")
 
-    async def test_no_bridge_reaches_another_group(self):
-        calls = (
-            lambda callback: ffext.bridge_call("GroupB", 1, [1], callback),
-            lambda callback: ffext.bridge_call_service("GroupB", "db@0", 1, [1], callback),
-        )
-        for call in calls:
-            with self.assertRaises(ffext.CallError) as raised:
-                await call(None)
-            self.assertEqual(raised.exception.kind, "not_found")
-            told = []
-            self.assertIsNone(call(lambda *arguments: told.append(arguments)))
-            await self.settle(lambda: told)
-            ((error, answer),) = told
-            self.assertEqual((error.kind, answer), ("not_found", None))
-            self.assertIn("GroupB", error)
+    async def test_decorators_without_parentheses_say_what_to_write(self):
+        def greet(message):
+            pass
 
-    async def test_a_call_of_another_group_that_is_wrong_is_refused_at_once(self):
-        for arguments in (("", 1), (7, 1), ("GroupB", -1), ("GroupB", 1, None, None, "xml")):
-            with self.subTest(arguments), self.assertRaises(ValueError):
-                ffext.bridge_call(*arguments)
+        for decorator in (ffext.reg_service, ffext.session_call, ffext.bind_event):
+            with self.assertRaises(ValueError) as raised:
+                decorator(greet)
+            self.assertIn(f"write @ffext.{decorator.__name__}(", str(raised.exception))
+            self.assertIn("above greet()", str(raised.exception))
+
+    async def test_another_group_is_called_with_or_without_a_name(self):
+        awaited = ffext.bridge_call("GroupB", 7, [1], timeout=2)
+        told = []
+        callback = lambda *arguments: told.append(arguments)
+        self.assertIsNone(ffext.bridge_call_service("GroupB", "db@0", 8, None, callback, bytes))
+        (first, answer), (second, refusal) = fake_host.bridge_calls
+        self.assertEqual(first, ("GroupB", None, 7, [1], "json", 2))
+        self.assertEqual(second, ("GroupB", "db@0", 8, None, None, None))
+        answer.set_result("done")
+        refusal.set_exception(ffext.CallError("forbidden", "not yours"))
+        self.assertEqual(await awaited, "done")
+        await self.settle(lambda: told)
+        self.assertEqual([(str(error), error.kind, answer) for error, answer in told],
+                         [("not yours", "forbidden", None)])
+        self.assertIsNone(ffext.caller())
         with self.assertRaises(ValueError):
-            ffext.bridge_call("GroupB", 1, timeout=0)
+            ffext.bridge_call_service("GroupB", None, 8)
+        with self.assertRaises(ValueError):
+            ffext.bridge_call("GroupB", 1, None, None, "xml")

@@ -1,6 +1,8 @@
 //! What scripts ask of other nodes.
 
-use protocol::{CallError, ErrorKind, NodeName, envelope::MAX_BODY_BYTES};
+use std::rc::Rc;
+
+use protocol::{CallError, ErrorKind, GroupName, NodeName, envelope::MAX_BODY_BYTES};
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
@@ -9,7 +11,8 @@ use pyo3::{
 };
 
 use crate::{
-    Action, Answer, Asked, Call, Wanted,
+    Action, Answer, Asked, Call, Callee, Wanted,
+    script::caller::{current_caller, current_hops},
     script::host::{Host, current},
     script::services::{patience, write},
     values::body::Body,
@@ -27,6 +30,63 @@ pub(super) fn call_service<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let host = current()?;
     let name = read_name(name)?;
+    // Only what it calls of itself can be told: other nodes would believe anybody.
+    let hops = if name == host.name {
+        current_hops(py)
+    } else {
+        0
+    };
+    call(
+        &host,
+        Callee::Node(name),
+        hops,
+        (cmd, message, decoder, timeout),
+    )
+}
+
+/// Calls a service of another group, of the node of this name or, for None, of the one
+/// that carries least; what is returned gives its answer, read by `decoder`.
+#[pyfunction]
+pub(super) fn bridge_call<'py>(
+    py: Python<'py>,
+    group: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+    cmd: &Bound<'py, PyAny>,
+    message: &Bound<'py, PyAny>,
+    decoder: &Bound<'py, PyAny>,
+    timeout: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let host = current()?;
+    let group = read_group(&host, group)?;
+    let name = match name.is_none() {
+        true => None,
+        false => Some(read_name(name)?),
+    };
+    let callee = Callee::Group(group, name);
+    call(
+        &host,
+        callee,
+        current_hops(py),
+        (cmd, message, decoder, timeout),
+    )
+}
+
+/// What is called for, as the script says it: the command, the message, what decodes
+/// the answer, the time.
+type Order<'a, 'py> = (
+    &'a Bound<'py, PyAny>,
+    &'a Bound<'py, PyAny>,
+    &'a Bound<'py, PyAny>,
+    &'a Bound<'py, PyAny>,
+);
+
+fn call<'py>(
+    host: &Rc<Host>,
+    callee: Callee,
+    hops: u32,
+    (cmd, message, decoder, timeout): Order<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = cmd.py();
     let cmd = read_service(cmd)?;
     let timeout = if timeout.is_none() {
         host.limits.call_timeout
@@ -40,7 +100,7 @@ pub(super) fn call_service<'py>(
     };
     let body = write(message)?;
     let answer_body = Body::from_decoder(decoder);
-    let called = name.clone();
+    let called = callee.clone();
     let convert = move |py: Python<'_>, answer: Answer| {
         let host = current()?;
         let body = match answer {
@@ -63,19 +123,26 @@ pub(super) fn call_service<'py>(
             let message =
                 format!("a message of {length} bytes, at most {MAX_BODY_BYTES} are allowed");
             let error = CallError::new(ErrorKind::TooLarge, message);
-            return answer(&host, asked, Answer::Called(Err(error)));
+            return answer(host, asked, Answer::Called(Err(error)));
         }
         let call = Action::Call(Call {
-            name,
+            callee,
             cmd,
             body,
             timeout,
+            hops,
             asked: asked.clone(),
         });
         if !host.send(py, call) {
-            answer(&host, asked, Answer::Called(Err(no_room())));
+            answer(host, asked, Answer::Called(Err(no_room())));
         }
     })
+}
+
+/// Who calls the service that runs: an `ffext.services.Caller`, or None.
+#[pyfunction]
+pub(super) fn caller(py: Python<'_>) -> Option<Py<PyAny>> {
+    current_caller(py)
 }
 
 /// Whether a node of this name is in the group and takes calls. Raises
@@ -164,6 +231,23 @@ fn read_service(cmd: &Bound<'_, PyAny>) -> PyResult<u16> {
     Err(PyValueError::new_err(format!(
         "a service's cmd is a number from 0 to 65535, not {cmd:?}"
     )))
+}
+
+/// The name of another group.
+fn read_group(host: &Host, group: &Bound<'_, PyAny>) -> PyResult<GroupName> {
+    let text = group.cast::<PyString>().ok().map(|text| text.to_str());
+    let text = text.transpose()?.unwrap_or_default();
+    let name: GroupName = text.parse().map_err(|_| {
+        PyValueError::new_err(format!(
+            "a group's name is a str such as 'GroupB', not {group:?}"
+        ))
+    })?;
+    if host.group.as_ref() == Some(&name) {
+        return Err(PyValueError::new_err(format!(
+            "{name} is this scene's own group; call_service() calls its nodes"
+        )));
+    }
+    Ok(name)
 }
 
 /// The name of a node.

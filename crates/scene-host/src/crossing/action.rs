@@ -1,9 +1,9 @@
 //! What the script asks of the network.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use protocol::{Login, NodeId, NodeName, v1::CloseReason};
+use protocol::{GroupName, Login, NodeId, NodeName, v1::CloseReason};
 pub use session::scene::{Finished, Left};
 
 use crate::{Asked, network::delivery::LOGIN_BYTES};
@@ -69,7 +69,7 @@ pub enum Action {
         /// Why; the client is told.
         reason: CloseReason,
     },
-    /// Call a service of another node, or of this one.
+    /// Call a service of another node, of this one, or of another group.
     Call(Call),
     /// Say what the directory has of a node.
     Find {
@@ -90,16 +90,28 @@ pub enum Action {
 /// A call of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The node that offers it.
-    pub name: NodeName,
-    /// Which one of its services.
+    /// Who offers it.
+    pub callee: Callee,
+    /// Which service.
     pub cmd: u16,
     /// What it is told.
     pub body: Bytes,
     /// How long the answer may take.
     pub timeout: Duration,
+    /// How many bridges the calls have crossed because of which this one is made.
+    pub hops: u32,
     /// What is to be answered.
     pub asked: Asked,
+}
+
+/// Who is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// A node of the scene's own group.
+    Node(NodeName),
+    /// A node of another group; of none in particular the one that offers the service
+    /// and carries least.
+    Group(GroupName, Option<NodeName>),
 }
 
 /// A node that is looked up.
@@ -131,6 +143,16 @@ pub enum Audience {
     Gate(NodeId),
     /// Who has joined this channel, at whatever gate.
     Channel(String),
+}
+
+impl fmt::Display for Callee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Callee::Node(name) => name.fmt(f),
+            Callee::Group(group, None) => group.fmt(f),
+            Callee::Group(group, Some(name)) => write!(f, "{name} of {group}"),
+        }
+    }
 }
 
 impl Action {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use ffrpc::NodeRecord;
+use ffrpc::{NodeRecord, Origin};
 use protocol::{CallError, Login, NodeId, NodeName, SessionId};
 pub use session::scene::Enter;
 use tokio::sync::oneshot;
@@ -131,8 +131,13 @@ pub struct Request {
     pub body: Bytes,
     /// When the caller stops waiting.
     pub deadline: Instant,
-    /// Who calls.
+    /// Who calls; of another group's call, the bridge that carries it.
     pub source: NodeId,
+    /// Where it comes from, if that is another group.
+    pub origin: Option<Arc<Origin>>,
+    /// How many bridges have been crossed by it, or by the calls because of which it is
+    /// made.
+    pub hops: u32,
     /// Where the answer goes. The caller has given up when it is closed.
     pub answer: oneshot::Sender<Result<Bytes, CallError>>,
 }

@@ -358,6 +358,8 @@ mod tests {
                 body: vec![0; length].into(),
                 deadline: Instant::now(),
                 source: NodeId::new(1, 1),
+                origin: None,
+                hops: 0,
                 answer: oneshot::channel().0,
             }))
         };

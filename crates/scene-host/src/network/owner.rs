@@ -133,7 +133,10 @@ impl Desk {
                 let steps = state.owner.as_mut().map(|owner| owner.gate_gone(*node));
                 self.take(&mut state, steps);
             }
-            NodeEvent::Unreachable(_) | NodeEvent::Reachable(_) => {}
+            NodeEvent::Unreachable(_)
+            | NodeEvent::Reachable(_)
+            | NodeEvent::Exports(_)
+            | NodeEvent::Loads(_) => {}
         }
     }
 

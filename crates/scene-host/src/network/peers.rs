@@ -77,6 +77,11 @@ impl Peers {
         known.is_none_or(|peer| peer.role == role)
     }
 
+    /// What a node is called, if the directory has told that.
+    pub(crate) fn name(&self, node: NodeId) -> Option<NodeName> {
+        self.lock().get(&node)?.name().cloned()
+    }
+
     /// What a node is called, in logs.
     pub(crate) fn describe(&self, node: NodeId) -> String {
         let nodes = self.lock();
@@ -175,6 +180,7 @@ mod tests {
             load: 0,
             build: String::new(),
             script: None,
+            groups: Vec::new(),
         }))
     }
 

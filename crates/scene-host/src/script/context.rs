@@ -21,27 +21,61 @@ impl Context {
         context.map(|context| Context(context.unbind()))
     }
 
-    /// Whether both hold the same objects: not equal ones, which are another's.
-    pub(crate) fn is_like(&self, py: Python<'_>, other: &Context) -> bool {
+    /// Whether both hold the same objects: not equal ones, which are another's. Of
+    /// `variable` the other's value is taken over, if all else is the same.
+    pub(crate) fn become_like(&self, other: &Context, variable: &Bound<'_, PyAny>) -> bool {
+        let py = variable.py();
         let (own, other) = (self.0.bind(py), other.0.bind(py));
-        let is_like = || -> PyResult<bool> {
-            let count = own.len()?;
-            if count != other.len()? {
-                return Ok(false);
-            }
-            if count == 0 {
+        let become_like = || -> PyResult<bool> {
+            let (count, others) = (own.len()?, other.len()?);
+            if count == 0 && others == 0 {
                 return Ok(true);
             }
-            for variable in own.try_iter()? {
-                let variable = variable?;
-                if !own.get_item(&variable)?.is(&other.get_item(&variable)?) {
+            let (value, wanted) = (value_in(own, variable)?, value_in(other, variable)?);
+            if count - usize::from(value.is_some()) != others - usize::from(wanted.is_some()) {
+                return Ok(false);
+            }
+            for one in own.try_iter()? {
+                let one = one?;
+                if !one.is(variable) && !own.get_item(&one)?.is(&other.get_item(&one)?) {
                     return Ok(false);
                 }
+            }
+            let is_same = match (&value, &wanted) {
+                (Some(value), Some(wanted)) => value.is(wanted),
+                (None, None) => true,
+                _ => false,
+            };
+            if !is_same {
+                let wanted = wanted.unwrap_or_else(|| py.None().into_bound(py));
+                self.run(py, || set(variable, &wanted))?;
             }
             Ok(true)
         };
         // A variable that only one of them has.
-        is_like().unwrap_or(false)
+        become_like().unwrap_or(false)
+    }
+
+    /// A copy of this context: it shares what it was copied from until it is written
+    /// to, and so costs little.
+    pub(crate) fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        // SAFETY: it is a context; gives a new reference, or null and an exception.
+        let copy = unsafe {
+            let copy = ffi::PyContext_Copy(self.0.as_ptr());
+            Bound::from_owned_ptr_or_err(py, copy)
+        };
+        copy.map(|copy| Context(copy.unbind()))
+    }
+
+    /// A copy of this context in which a variable has this value.
+    pub(crate) fn with(
+        &self,
+        variable: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let copy = self.copy(variable.py())?;
+        copy.run(variable.py(), || set(variable, value))?;
+        Ok(copy)
     }
 
     /// The object.
@@ -56,20 +90,37 @@ impl Context {
         work()
     }
 
-    /// Does `work` in a copy of this context. A copy shares what it was copied
-    /// from until it is written to, and so costs little.
+    /// Does `work` in a [`copy`](Context::copy) of this context.
     pub(crate) fn run_in_copy<R>(&self, py: Python<'_>, work: impl FnOnce() -> R) -> R {
-        // SAFETY: it is a context; gives a new reference, or null and an
-        // exception.
-        let copy = unsafe {
-            let copy = ffi::PyContext_Copy(self.0.as_ptr());
-            Bound::from_owned_ptr_or_err(py, copy)
-        };
         // There is none without memory for it; then there is work to do still.
-        let copy = copy.ok();
-        let _entered = copy.as_ref().and_then(Entered::enter);
+        let copy = self.copy(py).ok();
+        let _entered = copy
+            .as_ref()
+            .and_then(|copy| Entered::enter(copy.0.bind(py)));
         work()
     }
+}
+
+/// What a variable has been set to in a context.
+fn value_in<'py>(
+    context: &Bound<'py, PyAny>,
+    variable: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match context.contains(variable)? {
+        true => context.get_item(variable).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Sets a variable in the thread's context.
+fn set(variable: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: a context variable and an object; gives a new reference, or null and an
+    // exception.
+    let token = unsafe {
+        let token = ffi::PyContextVar_Set(variable.as_ptr(), value.as_ptr());
+        Bound::from_owned_ptr_or_err(variable.py(), token)
+    };
+    token.map(drop)
 }
 
 impl<'c, 'py> Entered<'c, 'py> {

@@ -19,7 +19,7 @@ use std::{
 
 use foldhash::HashMap;
 use metrics::counter;
-use protocol::{NodeId, NodeName};
+use protocol::{GroupName, NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
 use session::scene::{Held, SeatId, Sessions};
 use tokio::{
@@ -35,6 +35,7 @@ use crate::{
     observe::activity::{Activity, Label, Outer},
     observe::report::Repeats,
     script::ask::Asks,
+    script::caller::Callers,
     script::context::Context,
     script::handlers::Handlers,
     script::jobs::{Pending, Ticket},
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
 pub(crate) struct Host {
     /// The scene's name.
     pub(crate) name: NodeName,
+    /// Its group's, if it is to be in one.
+    pub(crate) group: Option<GroupName>,
     pub(crate) shared: Shared,
     pub(crate) limits: Limits,
     /// What outlives the scene.
@@ -88,6 +91,8 @@ pub(crate) struct Host {
     pub(crate) next_ticket: Cell<u64>,
     /// What the script has asked of others.
     pub(crate) asks: RefCell<Asks>,
+    /// Who calls the script.
+    pub(crate) callers: Callers,
     /// What the script is doing for others: each call that is under way has one.
     pub(crate) serving: Rc<()>,
     pub(crate) ids: RefCell<Ids>,
@@ -170,7 +175,7 @@ impl Host {
     const HAND_OVER: usize = 128;
 
     pub(crate) fn new(
-        name: NodeName,
+        (name, group): (NodeName, Option<GroupName>),
         shared: Shared,
         limits: Limits,
         state: StateFolder,
@@ -178,6 +183,7 @@ impl Host {
     ) -> Self {
         Host {
             name,
+            group,
             shared,
             limits,
             state,
@@ -190,6 +196,7 @@ impl Host {
             deadlines: RefCell::default(),
             next_ticket: Cell::new(0),
             asks: RefCell::default(),
+            callers: Callers::default(),
             serving: Rc::default(),
             ids: RefCell::default(),
             phase: Cell::new(Phase::Running),

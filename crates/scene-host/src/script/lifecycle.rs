@@ -50,6 +50,7 @@ impl Host {
         self.shared.activity.enter(&label);
         let loading = self.python.loading.bind(py);
         let result = self.python.context.run(py, || load(loading));
+        self.callers.forget();
         self.shared.activity.leave();
         let outcome = result.and_then(|result| {
             if result.is_none() {

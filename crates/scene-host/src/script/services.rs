@@ -6,10 +6,12 @@
 
 use std::{
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use ffrpc::Origin;
 use metrics::counter;
 use protocol::{CallError, ErrorKind, NodeId, envelope::MAX_BODY_BYTES};
 use pyo3::{exceptions::asyncio::CancelledError, prelude::*};
@@ -30,6 +32,7 @@ use crate::{
 pub(crate) struct Reply {
     answer: oneshot::Sender<Result<Bytes, CallError>>,
     source: NodeId,
+    origin: Option<Arc<Origin>>,
     _serving: Rc<()>,
 }
 
@@ -66,6 +69,8 @@ impl Host {
             body,
             deadline,
             source,
+            origin,
+            hops,
             answer,
         } = request;
         if answer.is_closed() {
@@ -75,6 +80,7 @@ impl Host {
         let reply = Reply {
             answer,
             source,
+            origin,
             _serving: self.serving.clone(),
         };
         if matches!(self.phase.get(), Phase::Ending | Phase::Ended) {
@@ -97,14 +103,18 @@ impl Host {
             };
             return reply.fail(kind, message);
         };
-        self.python.context.run_in_copy(py, || {
+        let context = match self.context_of_call(py, source, reply.origin.as_deref(), hops) {
+            Ok(context) => context,
+            Err(error) => return self.tell_failure(py, &handler.label, reply, &error),
+        };
+        context.run(py, || {
             let message = match handler.body.read_or_none(py, &body, &self.keys) {
                 Ok(message) => message,
                 Err(reason) => {
                     counter!("redrabbit_bad_bodies_total").increment(1);
                     let label = &handler.label;
                     if is_news("service", label, "message") {
-                        let source = self.shared.peers.describe(source);
+                        let source = self.describe_caller(&reply);
                         warn!(target: "script", handler = %label, cmd, source, reason, "call cannot be read");
                     }
                     let message = format!("the message cannot be read: {reason}");
@@ -160,13 +170,22 @@ impl Host {
         if self.phase.get() == Phase::Ended && error.is_instance_of::<CancelledError>(py) {
             return reply.fail(ErrorKind::Unavailable, "the scene is stopping");
         }
-        let source = self.shared.peers.describe(reply.source);
+        let source = self.describe_caller(&reply);
         self.report_from(py, "service", &label.to_string(), "", Some(&source), error);
         let mut text = masked(&error.to_string()).into_owned();
         if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
             text.truncate(end);
         }
         reply.fail(ErrorKind::Handler, text);
+    }
+
+    /// Who waits for an answer, in logs.
+    fn describe_caller(&self, reply: &Reply) -> String {
+        let source = self.shared.peers.describe(reply.source);
+        match &reply.origin {
+            Some(origin) => format!("{} of {}, by {source}", origin.node, origin.group),
+            None => source,
+        }
     }
 
     /// Whether the script is doing something for others.

@@ -27,8 +27,8 @@ use pyo3::{
 pub(crate) use self::begun::Begun;
 use self::begun::{Sent, send};
 use crate::{
-    observe::activity::Label, script::context::Context, script::host::Host,
-    script::jobs::is_coroutine, script::turns::is_awaitable,
+    observe::activity::Label, script::caller::variable, script::context::Context,
+    script::host::Host, script::jobs::is_coroutine, script::turns::is_awaitable,
 };
 
 /// What has become of a function of the script.
@@ -105,7 +105,7 @@ impl Steps {
         let here = Context::copy_current(py)?;
         let kept = self.ready.take();
         if let Some(ready) = kept
-            && ready.context.is_like(py, &here)
+            && ready.context.become_like(&here, variable(py)?)
         {
             return Ok(Some(ready));
         }

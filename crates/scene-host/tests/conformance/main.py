@@ -148,6 +148,14 @@ async def by_callback(call):
     return await told
 
 
+async def ended(call):
+    """How a call has failed; how JSON is wrong, two libraries say in two ways."""
+    try:
+        return await call()
+    except ffext.CallError as error:
+        return error.kind, str(error).partition(": not JSON")[0]
+
+
 def posted():
     """What an event does."""
     heard = []
@@ -195,3 +203,23 @@ def nothing(message):
 @ffext.reg_service(203)
 def unsendable(message):
     return object()
+
+
+@ffext.reg_service(204)
+def who_calls(message):
+    return repr(ffext.caller())
+
+
+@ffext.reg_service(205)
+async def who_calls_later(message):
+    """What it begins knows it, too, and what it calls is called by this scene."""
+
+    async def task():
+        await asyncio.sleep(0)
+        return ffext.caller().group
+
+    fired = asyncio.get_running_loop().create_future()
+    ffext.once_timer(1, lambda: fired.set_result(ffext.caller().name))
+    seen = [await fired, await asyncio.create_task(task())]
+    seen.append(await ffext.call_service("scene@0", 204))
+    return [message, *seen, repr(ffext.caller())]

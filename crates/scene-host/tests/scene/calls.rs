@@ -84,19 +84,6 @@ def large(body):
 @ffext.reg_service(9)
 def greet(name):
     return 'hello ' + name
-
-@ffext.reg_service(10)
-async def other_group(message):
-    kinds = []
-    for call in (ffext.bridge_call, lambda *a: ffext.bridge_call_service(a[0], 'scene@0', *a[1:])):
-        try:
-            await call('GroupB', 1, message)
-        except ffext.CallError as error:
-            kinds.append(error.kind)
-        told = asyncio.get_running_loop().create_future()
-        call('GroupB', 1, message, lambda error, answer: told.set_result(error.kind))
-        kinds.append(await told)
-    return kinds
 "#;
 
 #[test]
@@ -158,11 +145,6 @@ fn a_script_calls_services_and_hears_how_each_call_ended() {
         assert_eq!(what, ErrorKind::Handler);
         assert!(text.contains("1044480 are allowed"), "{text}");
         assert_eq!(gate.call(8, "1044480").await.unwrap().len(), 1_044_480);
-        let kinds = gate.ask(10, json!({})).await;
-        assert_eq!(
-            kinds,
-            json!(["not_found", "not_found", "not_found", "not_found"])
-        );
 
         // The service goes while it is called.
         let call = gate.ask(1, json!(["svc@0", 3, null, "json", 15]));

@@ -43,6 +43,7 @@ impl Group {
             lease: Duration::from_secs(3),
             outbox_bytes: 64 << 20,
             build: "test".to_owned(),
+            exports: Default::default(),
         };
         let master = Master::start(config, listener).unwrap();
         let folder = TempDir::new().unwrap();
@@ -50,6 +51,7 @@ impl Group {
         fs::write(&path, script).unwrap();
         let config = SceneConfig {
             name: "scene@0".parse().unwrap(),
+            group: "test".parse().unwrap(),
             script: path,
             python_path: Vec::new(),
             venv: None,
@@ -149,6 +151,11 @@ impl Group {
         let is_known = || self.scene.node().resolve(&name).is_some();
         eventually(is_known, || format!("the scene does not know {name}")).await;
         node
+    }
+
+    /// How another node joins it.
+    pub(crate) fn uplink(&self) -> Uplink {
+        Uplink::Local(self.master.local())
     }
 
     pub(crate) async fn stop(self) {

@@ -5,15 +5,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
+use bytes::Bytes;
+use ffrpc::Origin;
 use protocol::{
-    Login, NodeId,
+    CallError, ErrorKind, Login, NodeId,
     v1::{CloseReason, Role},
 };
-use scene_host::{Action, Audience, Event, Parcel, Request, Verdict};
-use tokio::{sync::oneshot, time::timeout};
+use scene_host::{Action, Audience, Call, Callee, Event, Parcel, Request, Verdict};
+use tokio::sync::oneshot;
 
 use crate::stage::{GATE, PATIENCE, Stage, alone, log};
 
@@ -25,6 +28,31 @@ const PROBED: u16 = 3;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
+}
+
+/// What the bridges and the other groups say.
+fn other_groups(call: &Call) -> Result<Bytes, CallError> {
+    let fail = |kind, message: &str| Err(CallError::new(kind, message));
+    let Callee::Group(group, name) = &call.callee else {
+        panic!("{call:?}");
+    };
+    if group.as_str() != "GroupB" {
+        let message = format!("no bridge of this group joins {group}");
+        return fail(ErrorKind::NotFound, &message);
+    }
+    match (call.cmd, name) {
+        (1..=3, Some(name)) if name.as_str() != "scene@0" => fail(
+            ErrorKind::NotFound,
+            &format!("there is no {name} in GroupB"),
+        ),
+        (1, _) => Ok(call.body.clone()),
+        (2, _) => Ok("{".into()),
+        (3, _) => fail(ErrorKind::Handler, "not today"),
+        (cmd, _) => {
+            let message = format!("GroupB does not export service.{cmd} to this group");
+            fail(ErrorKind::Forbidden, &message)
+        }
+    }
 }
 
 /// Plays the steps, and what is around the scene.
@@ -46,7 +74,8 @@ struct Client {
 
 impl Player {
     async fn start() -> Self {
-        let stage = Stage::start_file(&folder().join("main.py")).await;
+        let mut stage = Stage::start_file(&folder().join("main.py")).await;
+        stage.network = Some(other_groups);
         stage.joins(GATE, "gate@0", Role::Gate);
         stage.joins(NodeId::new(1, 102), "scene@1", Role::Scene);
         let mut player = Player {
@@ -112,7 +141,17 @@ impl Player {
                 self.stage.offline(login);
                 self.client(login).closed = Some("client");
             }
-            "call" => self.call(rest).await,
+            "call" => self.call(rest, None).await,
+            "across" => {
+                let mut parts = rest.splitn(3, ' ');
+                let origin = Origin {
+                    group: parts.next().unwrap().parse().unwrap(),
+                    node: parts.next().unwrap().to_owned(),
+                    hops: 1,
+                };
+                let rest = parts.next().unwrap();
+                self.call(rest, Some(Arc::new(origin))).await;
+            }
             _ => panic!("no such step: {step}"),
         }
         self.settle(frames).await;
@@ -125,7 +164,7 @@ impl Player {
         new
     }
 
-    async fn call(&mut self, rest: &str) {
+    async fn call(&mut self, rest: &str, origin: Option<Arc<Origin>>) {
         let (cmd, body) = rest.split_once(' ').unwrap_or((rest, ""));
         let (answer_tx, answer_rx) = oneshot::channel();
         self.stage.push(Event::Request(Box::new(Request {
@@ -133,9 +172,13 @@ impl Player {
             body: body.to_owned().into(),
             deadline: Instant::now() + PATIENCE,
             source: GATE,
+            hops: origin
+                .as_ref()
+                .map_or(0, |origin: &Arc<Origin>| origin.hops),
+            origin,
             answer: answer_tx,
         })));
-        let answer = timeout(PATIENCE, answer_rx).await.unwrap().unwrap();
+        let answer = self.stage.answer(answer_rx).await;
         self.out.push(match answer {
             Ok(body) => format!("answer {}", String::from_utf8_lossy(&body)),
             Err(error) => {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod across;
 mod big;
 mod calls;
 mod changes;

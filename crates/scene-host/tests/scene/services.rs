@@ -179,6 +179,8 @@ fn request(cmd: u16, answer: oneshot::Sender<Result<Bytes, CallError>>) -> Event
         body: Bytes::new(),
         deadline: std::time::Instant::now() + PATIENCE,
         source: NodeId::new(1, 9),
+        origin: None,
+        hops: 0,
         answer,
     }))
 }

@@ -16,11 +16,12 @@ use std::{
 use bytes::Bytes;
 use ffrpc::{NodeEvent, NodeRecord};
 use protocol::{
-    Login, NodeId,
+    CallError, Login, NodeId,
     v1::{NodeState, Role},
 };
 use scene_host::{
-    Action, Audience, Enter, Event, HostConfig, Leave, Outbox, Parcel, ScriptHost, Verdict, Verify,
+    Action, Answer, Audience, Call, Callee, Enter, Event, HostConfig, Leave, Outbox, Parcel,
+    Request, ScriptHost, Verdict, Verify,
 };
 use tempfile::TempDir;
 use tokio::{sync::oneshot, time::timeout};
@@ -85,12 +86,17 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
+/// What becomes of a call that leaves the scene.
+pub(crate) type Network = fn(&Call) -> Result<Bytes, CallError>;
+
 /// A script host, and what it has asked for.
 pub(crate) struct Stage {
     pub(crate) host: ScriptHost,
     folder: TempDir,
     script: PathBuf,
     actions: Vec<Action>,
+    /// What becomes of the script's calls; they are kept where this is none.
+    pub(crate) network: Option<Network>,
 }
 
 impl Stage {
@@ -120,6 +126,7 @@ impl Stage {
         capture_log();
         let mut config = HostConfig {
             name: "scene@0".parse().unwrap(),
+            group: Some("GroupA".parse().unwrap()),
             script: script.clone(),
             python_path: Vec::new(),
             venv: None,
@@ -134,6 +141,7 @@ impl Stage {
             folder,
             script,
             actions: Vec::new(),
+            network: None,
         }
     }
 
@@ -261,6 +269,7 @@ impl Stage {
             load: 0,
             build: String::new(),
             script: None,
+            groups: Vec::new(),
         };
         let peers = self.host.peers();
         peers.follow(&NodeEvent::Upserted(Arc::new(record)));
@@ -285,11 +294,50 @@ impl Stage {
         let known = self.actions.len();
         let left = give_up.saturating_duration_since(Instant::now());
         match timeout(left, self.host.outbox().take()).await {
-            Ok(Some(actions)) => self.actions.extend(actions),
+            Ok(Some(actions)) => {
+                actions.iter().for_each(|action| self.carry(action));
+                self.actions.extend(actions);
+            }
             Ok(None) => panic!("the host has ended; there were {:#?}", self.actions),
             Err(_) => panic!("waited in vain; there were {:#?}\n{}", self.actions, log()),
         }
         known
+    }
+
+    /// Waits for the answer of a call of the script, and carries what it calls meanwhile.
+    pub(crate) async fn answer<T>(&mut self, mut answer: oneshot::Receiver<T>) -> T {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answer.unwrap(),
+                _ = self.take_more(give_up) => {}
+            }
+        }
+    }
+
+    /// Does what a network would with a call.
+    fn carry(&self, action: &Action) {
+        let (Action::Call(call), Some(network)) = (action, self.network) else {
+            return;
+        };
+        let inbox = self.host.inbox().clone();
+        let (answer_tx, answer_rx) = oneshot::channel();
+        if call.callee == Callee::Node("scene@0".parse().unwrap()) {
+            self.push(Event::Request(Box::new(Request {
+                cmd: call.cmd,
+                body: call.body.clone(),
+                deadline: Instant::now() + PATIENCE,
+                source: NodeId::BROKER,
+                origin: None,
+                hops: call.hops,
+                answer: answer_tx,
+            })));
+        } else {
+            answer_tx.send(network(call)).unwrap();
+        }
+        let work = async { Answer::Called(answer_rx.await.unwrap()) };
+        tokio::spawn(call.asked.clone().answer(inbox, work));
     }
 
     /// Waits until `count` frames are finished.

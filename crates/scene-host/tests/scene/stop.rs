@@ -297,6 +297,7 @@ fn a_second_scene_in_one_process_is_refused() {
         let stage = Stage::start("").await;
         let config = HostConfig {
             name: "scene@0".parse().unwrap(),
+            group: None,
             script: "/nowhere/main.py".into(),
             python_path: Vec::new(),
             venv: None,

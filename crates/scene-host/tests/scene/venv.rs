@@ -121,6 +121,7 @@ fn what_is_no_environment_is_refused_before_anything_starts() {
         fs::write(&script, "").unwrap();
         let config = |venv: &Path| HostConfig {
             name: "scene@0".parse().unwrap(),
+            group: None,
             script: script.clone(),
             python_path: Vec::new(),
             venv: Some(venv.to_owned()),

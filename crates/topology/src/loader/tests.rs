@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bridges;
+
+use bridges::bridges;
+
 const FILE: &str = r#"
 group = "a"
 
@@ -47,16 +51,35 @@ impl Case {
         self
     }
 
-    fn load(&self) -> Result<Topology, TopologyError> {
+    fn load_any(&self) -> Result<Plan, TopologyError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("topology.toml");
         fs::write(&path, &self.text).unwrap();
-        load(&path, &self.environment, &self.set, Path::new("/here"))
+        let sources = Sources {
+            environment: self.environment.clone(),
+            set: self.set.clone(),
+            folder: PathBuf::from("/here"),
+        };
+        sources.load_any(&path)
+    }
+
+    fn load(&self) -> Result<Topology, TopologyError> {
+        self.load_any().map(|plan| match plan {
+            Plan::Group(topology) => *topology,
+            Plan::Bridges(plan) => panic!("not a group: {plan:?}"),
+        })
+    }
+
+    fn load_bridges(&self) -> Result<BridgePlan, TopologyError> {
+        self.load_any().map(|plan| match plan {
+            Plan::Bridges(plan) => plan,
+            Plan::Group(topology) => panic!("not bridges: {topology:?}"),
+        })
     }
 
     /// All that is wrong, without the place of the file.
     fn mistakes(&self) -> Vec<String> {
-        let error = self.load().unwrap_err();
+        let error = self.load_any().unwrap_err();
         let mistakes = error.mistakes().iter();
         mistakes
             .map(|mistake| {
@@ -200,14 +223,62 @@ fn no_message_shows_what_was_given_for_a_secret() {
         case()
             .set("master.workers=0")
             .set("security.secret=hunter2"),
+        bridges().set("groups.GroupA.secert=hunter2"),
+        bridges().set("groups.GroupA.secret_file=hunter2"),
+        bridges().set("groups.GroupA=hunter2"),
+        bridges().set("groups=hunter2"),
+        bridges().set("groups.GroupA.allow_plaintext=hunter2"),
+        bridges().set("groups.GroupA.secret:hunter2"),
+        bridges().variable("REDRABBIT__GROUPS__GROUPA__SECRT", "hunter2"),
+        bridges().variable("REDRABBIT__GROUPS__GROUPC__SECRET", "hunter2"),
     ];
     for case in cases {
-        let error = case.load().unwrap_err();
+        let error = case.load_any().unwrap_err();
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(!text.contains("hunter2"), "{text}");
             assert!(!text.contains("of the file"), "{text}");
         }
     }
+}
+
+#[test]
+fn what_an_export_lists_can_be_given_outside_the_file() {
+    let mut case = case()
+        .variable("REDRABBIT__EXPORTS__CHAT__GROUPS", "GroupB, GroupC")
+        .set("exports.chat.cmds=200,210-219")
+        .set("exports.chat.methods=[\"stat.*\"]")
+        .set("exports.other.directory=true");
+    case.text.push_str("[exports.Chat]\ngroups = \"*\"\n");
+    assert_eq!(
+        case.mistakes(),
+        [
+            "line 15 | exports.Chat | neither cmds nor methods nor directory, so that it \
+             exports nothing | -",
+            "--set exports.chat.cmds | exports.chat.cmds | \
+             chat, which the file does not declare | Chat",
+            "--set exports.chat.methods | exports.chat.methods | \
+             chat, which the file does not declare | Chat",
+            "--set exports.other.directory | exports.other.directory | \
+             other, which the file does not declare | -",
+        ]
+    );
+    case.text = case.text.replace("Chat", "chat");
+    case.set.pop();
+    let exports = case.load().unwrap().exports;
+    let chat = &exports.entries["chat"];
+    assert_eq!(chat.groups, ["GroupB", "GroupC"]);
+    assert_eq!(chat.services, ["*"]);
+    assert_eq!(chat.cmds, [200..=200, 210..=219]);
+    assert_eq!(chat.methods, ["stat.*"]);
+}
+
+#[test]
+fn a_file_is_read_as_what_it_is() {
+    assert!(matches!(bridges().load_any(), Ok(Plan::Bridges(_))));
+    assert!(matches!(case().load_any(), Ok(Plan::Group(_))));
+    let mut empty = case();
+    empty.text.clear();
+    assert_eq!(empty.mistakes()[0], "line 1 | group | nothing | -");
 }
 
 #[cfg(unix)]
@@ -233,6 +304,12 @@ fn piece() -> impl Strategy<Value = String> {
         "tcp",
         "limits",
         "scenes",
+        "groups",
+        "name",
+        "secret",
+        "bridges",
+        "\"bridge@0\"",
+        "exports",
         "[",
         "]",
         "[[",
@@ -275,7 +352,7 @@ proptest! {
     ) {
         let mut case = case().set(&set);
         case.text.insert_str(at, &piece);
-        if let Err(error) = case.load() {
+        if let Err(error) = case.load_any() {
             prop_assert!(!error.mistakes().is_empty());
             prop_assert!(!error.to_string().is_empty());
         }
@@ -284,12 +361,13 @@ proptest! {
     /// Whatever is wrong with the line that holds it.
     #[test]
     fn a_secret_in_a_broken_line_is_not_shown(before in line(), after in line()) {
-        let mut case = case();
         let line = format!("secret = {before} hunter2 {after}");
-        case.text = case.text.replace("secret = \"of the file\"", &line);
-        if let Err(error) = case.load() {
-            let text = format!("{error} {error:?}");
-            prop_assert!(!text.contains("hunter2"), "{text}");
+        for mut case in [case(), bridges()] {
+            case.text = case.text.replace("secret = \"of the file\"", &line);
+            if let Err(error) = case.load_any() {
+                let text = format!("{error} {error:?}");
+                prop_assert!(!text.contains("hunter2"), "{text}");
+            }
         }
     }
 

@@ -93,6 +93,7 @@ async fn measure(plan: &Plan) -> Result<()> {
     )?;
     let host = ScriptHost::start(HostConfig {
         name: "scene@0".parse()?,
+        group: None,
         script,
         python_path: Vec::new(),
         venv: None,

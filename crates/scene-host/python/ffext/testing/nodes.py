@@ -1,10 +1,11 @@
-"""The other nodes of the group, as far as the test stands in for them."""
+"""The other nodes of the group, and other groups, as far as the test stands in for
+them."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from _ffext import arguments
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 #: How long a call waits that says nothing else, in seconds.
 CALL_TIMEOUT = 5.0
-_ROLES = ("gate", "scene", "master", "slave")
+_ROLES = ("gate", "scene", "master", "slave", "bridge")
 
 
 class Node:
@@ -39,23 +40,30 @@ class Nodes:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._nodes: dict[str, Node] = {}
+        #: The nodes of other groups, by the groups' names.
+        self._groups: dict[str, dict[str, Node]] = {}
 
     def take_over(self, other: Nodes) -> None:
         """The nodes of a scene that was restarted."""
-        self._nodes = other._nodes
+        self._nodes, self._groups = other._nodes, other._groups
 
-    def add(self, name: str, **what: Any) -> Node:
-        """The node of this name, from now on with this load and state."""
+    def add(self, name: str, group: str | None = None, **what: Any) -> Node:
+        """The node of this name, from now on with this load and state; without a
+        group, one of the scene's own."""
         if error := arguments.what_is_wrong_with(name):
             raise ValueError(error)
-        node = self._nodes.setdefault(name, Node(name))
+        nodes = self._nodes
+        if group is not None:
+            nodes = self._groups.setdefault(arguments.read_group(group, self._stage.group), {})
+        node = nodes.setdefault(name, Node(name))
         for key, value in what.items():
             setattr(node, key, value)
         return node
 
-    def remove(self, name: str) -> None:
-        """The node has left the group."""
-        self._nodes.pop(name, None)
+    def remove(self, name: str, group: str | None = None) -> None:
+        """The node has left its group."""
+        nodes = self._nodes if group is None else self._groups.get(group, {})
+        nodes.pop(name, None)
 
     def is_ready(self, name: str) -> bool:
         """Whether a node of this name takes calls."""
@@ -89,29 +97,51 @@ class Nodes:
     ) -> asyncio.Future[Any]:
         """Calls a service, for the script."""
         wait = CALL_TIMEOUT if timeout is None else timeout
+        return self._stage.asks.ask(
+            self._called(name, lambda: self._answer(name, cmd, body, wait), body, decoder, wait)
+        )
 
-        async def called() -> Any:
-            if len(body) > arguments.MAX_BODY_BYTES:
-                raise call_error(
-                    "too_large",
-                    f"a message of {len(body)} bytes, at most {arguments.MAX_BODY_BYTES} are allowed",
-                )
-            try:
-                async with asyncio.timeout(wait):
-                    answer = await self._answer(name, cmd, body, wait)
-            except TimeoutError:
-                raise call_error("deadline_exceeded", "no answer came in time") from None
-            try:
-                return read_or_none(answer, decoder)
-            except ValueError as error:
-                message = f"the answer of {name} cannot be read: {error}"
-                raise call_error("handler", message) from None
+    def call_across(
+        self,
+        group: str,
+        name: str | None,
+        cmd: int,
+        body: bytes,
+        decoder: Any,
+        timeout: float | None,
+    ) -> asyncio.Future[Any]:
+        """Calls a service of another group, for the script."""
+        wait = CALL_TIMEOUT if timeout is None else timeout
+        callee = group if name is None else f"{name} of {group}"
+        return self._stage.asks.ask(
+            self._called(
+                callee, lambda: self._answer_across(group, name, cmd, body), body, decoder, wait
+            )
+        )
 
-        return self._stage.asks.ask(called())
+    async def _called(
+        self, callee: str, answering: Callable[[], Awaitable[bytes]], body: bytes, decoder: Any, wait: float
+    ) -> Any:
+        """How a call of ``callee`` ends that ``answering`` is the other end of."""
+        if len(body) > arguments.MAX_BODY_BYTES:
+            raise call_error(
+                "too_large",
+                f"a message of {len(body)} bytes, at most {arguments.MAX_BODY_BYTES} are allowed",
+            )
+        try:
+            async with asyncio.timeout(wait):
+                answer = await answering()
+        except TimeoutError:
+            raise call_error("deadline_exceeded", "no answer came in time") from None
+        try:
+            return read_or_none(answer, decoder)
+        except ValueError as error:
+            message = f"the answer of {callee} cannot be read: {error}"
+            raise call_error("handler", message) from None
 
     async def _answer(self, name: str, cmd: int, body: bytes, wait: float) -> bytes:
         if name == self._stage.name:
-            return await self._stage.serve(cmd, body, wait)
+            return await self._stage.serve(cmd, body, wait, (None, name))
         node = self._nodes.get(name)
         if node is None or node.state != "ready":
             raise call_error("not_found", f"there is no {name} in the group")
@@ -119,6 +149,33 @@ class Nodes:
         if service is None:
             raise call_error("unimplemented", f"{name} does not serve command {cmd}")
         function, decoder = service
+        return await self._stage.play(function, read_or_none(body, decoder))
+
+
+    async def _answer_across(self, group: str, name: str | None, cmd: int, body: bytes) -> bytes:
+        nodes = self._groups.get(group)
+        hint = f"scene.serve({name or 'scene@0'!r}, {cmd}, f, group={group!r})"
+        if nodes is None:
+            error = call_error("not_found", f"no bridge of this group joins {group}")
+            error.add_note(f"In a test, {hint} stands in for a service there.")
+            raise error
+        ready = [node for node in nodes.values() if node.state == "ready"]
+        if not any(cmd in node.services for node in nodes.values()):
+            # What nobody has is not exported, either.
+            error = call_error("forbidden", f"{group} does not export service.{cmd} to this group")
+            error.add_note(f"In a test, what is served is exported: {hint}.")
+            raise error
+        offering = [
+            node for node in ready if cmd in node.services and name in (None, node.name)
+        ]
+        node = min(offering, key=lambda one: one.load, default=None)
+        if node is None and name is None:
+            raise call_error("not_found", f"nobody in {group} serves service.{cmd}")
+        if node is None:
+            if any(one.name == name for one in ready):
+                raise call_error("unimplemented", f"{name} does not serve command {cmd}")
+            raise call_error("not_found", f"there is no {name} in {group}")
+        function, decoder = node.services[cmd]
         return await self._stage.play(function, read_or_none(body, decoder))
 
 

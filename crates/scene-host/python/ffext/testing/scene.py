@@ -52,6 +52,9 @@ class Scene:
     and :meth:`restart`. ``databases`` says otherwise: ``{'mysql': 'sqlite::memory:'}``
     has SQLite stand in for all of MySQL's, ``{'sqlite://a.db': 'sqlite:///tmp/b.db'}``
     names a file for one URL.
+
+    ``group`` is the name of the scene's group, which the script may not call as another
+    one. Other groups are there as soon as :meth:`serve` or :meth:`node` names them.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Scene:
         gates: Iterable[str] = ("gate@0",),
         python_path: Iterable[str | os.PathLike[str]] = (),
         databases: dict[str, str] | None = None,
+        group: str | None = None,
     ) -> None:
         if error := arguments.what_is_wrong_with(name):
             raise ValueError(error)
@@ -71,6 +75,8 @@ class Scene:
         self._folders = [str(self._script.parent), *(os.path.abspath(one) for one in python_path)]
         self._gates = list(gates)
         self._scenes = list(scenes)
+        #: The name of its group, if the test says it.
+        self.group = group
         self._databases = Databases(databases or {}, self._script.parent)
         self._kept = Kept()
         self._last_login = 0
@@ -105,7 +111,9 @@ class Scene:
         if _ffext.stage is not None:
             raise RuntimeError("a scene of another test has not been stopped")
         self._loop = VirtualLoop()
-        self._stage = Stage(self.name, self._loop, set(self._gates), self._kept.last_id)
+        self._stage = Stage(
+            self.name, self._loop, set(self._gates), self._kept.last_id, self.group
+        )
         self._stage.databases = self._databases
         for node in (*self._scenes, *self._gates):
             self._stage.nodes.add(node)
@@ -252,36 +260,66 @@ class Scene:
 
     # Other nodes.
 
-    def node(self, name: str, *, load: int = 0, state: str = "ready") -> None:
-        """A node is in the group, from now on with this load and state."""
-        self._stage.nodes.add(name, load=load, state=state)
-        if name.startswith("gate@"):
+    def node(
+        self, name: str, *, load: int = 0, state: str = "ready", group: str | None = None
+    ) -> None:
+        """A node is in the group, or in another one, from now on with this load and
+        state."""
+        self._stage.nodes.add(name, group, load=load, state=state)
+        if group is None and name.startswith("gate@"):
             self._stage.gates.add(name)
 
-    def gone(self, name: str) -> None:
-        """A node has left the group."""
-        self._stage.nodes.remove(name)
-        self._stage.gates.discard(name)
+    def gone(self, name: str, *, group: str | None = None) -> None:
+        """A node has left the group, or another one."""
+        self._stage.nodes.remove(name, group)
+        if group is None:
+            self._stage.gates.discard(name)
 
     def serve(
-        self, name: str, cmd: int, function: Callable[[Any], Any], type: Any = "json"
+        self,
+        name: str,
+        cmd: int,
+        function: Callable[[Any], Any],
+        type: Any = "json",
+        *,
+        group: str | None = None,
     ) -> None:
         """Stands in for a node that the script calls::
 
             scene.serve('scene@1', 200, lambda message: ['ann', 'ben'])
 
-        ``function(message)``, plain or async, answers the calls of that service. It raises ``ffext.CallError(kind, text)`` to fail as it likes."""
+        ``function(message)``, plain or async, answers the calls of that service. It raises
+        ``ffext.CallError(kind, text)`` to fail as it likes.
+
+        With a ``group`` it is a service of that one, which bridges reach, and which it lets
+        be called::
+
+            scene.serve('scene@0', 210, lambda message: 'heard', group='GroupB')
+
+        A call of a group that has no service of the test's ends as ``not_found``, one of
+        a command that nobody there has as ``forbidden``."""
         from ffext import messages
 
-        node = self._stage.nodes.add(name)
+        node = self._stage.nodes.add(name, group)
         node.services[arguments.read_service(cmd)] = function, messages.decoder(type)
 
     def call(
-        self, cmd: int, message: Any = None, *, type: Any = "json", timeout: float = CALL_TIMEOUT
+        self,
+        cmd: int,
+        message: Any = None,
+        *,
+        type: Any = "json",
+        timeout: float = CALL_TIMEOUT,
+        by: str = "scene@1",
+        group: str | None = None,
     ) -> Any:
         """Another node calls a service of the script::
 
             assert scene.call(200, {'guild': 7}) == ['ann', 'ben']
+            scene.call(210, {'text': 'hello'}, by='scene@0', group='GroupB')
+
+        ``by`` is the node's name, ``group`` the group that it is in, if that is another
+        one: what ``ffext.caller()`` tells the script.
 
         Returns the answer, read as ``type``; raises ``ffext.CallError``. Time passes
         while the script waits."""
@@ -289,7 +327,12 @@ class Scene:
 
         body = b"" if message is None else arguments.write(message)
         decoder = messages.decoder(type)
-        task = self._do(lambda: self._loop.create_task(self._stage.serve(cmd, body, timeout)))
+        if error := arguments.what_is_wrong_with(by):
+            raise ValueError(error)
+        if group is not None:
+            group = arguments.read_group(group, self.group)
+        work = self._stage.serve(cmd, body, timeout, (group, by))
+        task = self._do(lambda: self._loop.create_task(work))
         self._let_pass(task.done, timeout)
         if not task.done():
             from ffext import CallError

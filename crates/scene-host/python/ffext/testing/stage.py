@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import _ffext
 from _ffext import arguments, first_step
 
 from .asks import Asks
@@ -43,8 +44,16 @@ class Seat:
 class Stage:
     """The scene, as the stand-in for the native half sees it."""
 
-    def __init__(self, name: str, loop: VirtualLoop, gates: set[str], ids: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        loop: VirtualLoop,
+        gates: set[str],
+        ids: int = 0,
+        group: str | None = None,
+    ) -> None:
         self.name = name
+        self.group = group
         self.loop = loop
         self.gates = gates
         self.thread = threading.get_ident()
@@ -236,8 +245,12 @@ class Stage:
 
     # What another node tells.
 
-    async def serve(self, cmd: int, body: bytes, wait: float) -> bytes:
-        """Calls a service of the script."""
+    async def serve(
+        self, cmd: int, body: bytes, wait: float, caller: tuple[str | None, str]
+    ) -> bytes:
+        """Calls a service of the script, as that node of that group."""
+        from ffext import Caller
+
         handler = self.services.get(cmd)
         if handler is None:
             raise call_error("unimplemented", f"{self.name} does not serve command {cmd}")
@@ -271,7 +284,8 @@ class Stage:
             else:
                 future.set_result(answer)
 
-        self._run("service", handler, "", (message,), settle, min(wait, HANDLER_TIMEOUT))
+        wait = min(wait, HANDLER_TIMEOUT)
+        self._run("service", handler, "", (message,), settle, wait, Caller(*caller))
         return await future
 
     async def play(self, function: Callable[[Any], Any], message: Any) -> bytes:
@@ -355,6 +369,7 @@ class Stage:
         what: tuple[Any, ...],
         settle: Callable[[Any, BaseException | None], None],
         limit: float = HANDLER_TIMEOUT,
+        caller: Any = None,
     ) -> asyncio.Future[Any] | None:
         """Calls a function of the script. ``settle`` hears how it ended; returns what
         ends by then, if that is later."""
@@ -375,8 +390,11 @@ class Stage:
                 ended(value, None)
             return task
 
+        context = self.context.copy()
+        if caller is not None:
+            context.run(_ffext.served.set, caller)
         try:
-            task = self.context.copy().run(call)
+            task = context.run(call)
         except BaseException as error:
             ended(None, error)
             return None

@@ -17,6 +17,16 @@ class Player:
         self.clients = {}
         self.out = []
 
+    def stand_in(self):
+        """The other group."""
+
+        def refuses(message):
+            raise ffext.CallError("handler", "not today")
+
+        answers = {1: lambda body: body, 2: lambda body: b"{", 3: refuses}
+        for cmd, answer in answers.items():
+            self.scene.serve("scene@0", cmd, answer, bytes, group="GroupB")
+
     def play(self, step):
         kind, _, rest = step.partition(" ")
         getattr(self, kind)(rest)
@@ -72,10 +82,15 @@ class Player:
     def offline(self, name):
         self.clients[name].close()
 
-    def call(self, rest):
+    def across(self, rest):
+        group, name, rest = rest.split(" ", 2)
+        self.call(rest, by=name, group=group)
+
+    def call(self, rest, by="gate@0", group=None):
+        who = {"by": by, "group": group}
         cmd, _, body = rest.partition(" ")
         try:
-            answer = self.scene.call(int(cmd), body.encode(), type=bytes)
+            answer = self.scene.call(int(cmd), body.encode(), type=bytes, **who)
         except ffext.CallError as error:
             # How JSON is wrong, two libraries say in two ways.
             self.out.append(f"failed {error.kind}: {str(error).partition('not JSON')[0]}")
@@ -89,8 +104,9 @@ setattr(Player, "await", lambda self, rest: self.eval(rest, 2))
 def test_a_scene_of_a_test_does_what_the_host_does():
     steps = (FOLDER / "steps.txt").read_text()
     made = []
-    with ffext.testing.Scene(FOLDER / "main.py", scenes=["scene@1"]) as scene:
+    with ffext.testing.Scene(FOLDER / "main.py", scenes=["scene@1"], group="GroupA") as scene:
         player = Player(scene)
+        player.stand_in()
         log = ""
         for line in steps.splitlines():
             if line.startswith("> "):

@@ -41,8 +41,6 @@ def test_every_name_of_the_reference_has_an_example():
         "CallError",
         "DatabaseError",
         "NodeInfo",
-        "bridge_call",
-        "bridge_call_service",
         "dump_stdout_to_log",
         "escape",
         "ffdb_create",

@@ -317,3 +317,111 @@ def test_the_fixture_loads_the_script_beside_the_test(tmp_path, pytestconfig):
         timeout=60,
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+WORLD = """
+import asyncio
+import ffext
+
+@ffext.session_verify_callback
+def verify(key, online_time, ip, gate):
+    return [key]
+
+@ffext.session_call(1)
+async def tell(session, what):
+    group, name, cmd, message = what
+    try:
+        if name:
+            answer = await ffext.bridge_call_service(group, name, cmd, message, timeout=2)
+        else:
+            answer = await ffext.bridge_call(group, cmd, message, timeout=2)
+    except ffext.CallError as error:
+        answer = f'{error.kind}: {error}'
+    ffext.send_msg_session(session, 1, answer)
+
+@ffext.session_call(2)
+async def fails(session, group):
+    await ffext.bridge_call(group, 1)
+
+@ffext.session_call(3)
+def who(session, message):
+    ffext.send_msg_session(session, 3, repr(ffext.caller()))
+
+@ffext.reg_service(210)
+async def said(message):
+    async def later():
+        await asyncio.sleep(1)
+        return ffext.caller()
+    assert isinstance(ffext.caller(), ffext.Caller)
+    return [message, *ffext.caller(), await later() == await asyncio.create_task(later())]
+
+@ffext.reg_service(211)
+async def relayed(message):
+    return await ffext.bridge_call('GroupB', 1, message)
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    path = tmp_path / "world.py"
+    path.write_text(WORLD)
+    with ffext.testing.Scene(path, group="GroupA") as scene:
+        yield scene
+
+
+def test_other_groups_are_stood_in_for(world):
+    ann = world.login("ann")
+
+    def tell(group, cmd, message=None, name=None):
+        return ann.send(1, [group, name, cmd, message]).expect(1, within=10)
+
+    assert tell("GroupB", 1) == "not_found: no bridge of this group joins GroupB"
+    world.serve("scene@0", 1, lambda message: ["zero", message], group="GroupB")
+    world.serve("scene@1", 1, lambda message: ["one", message], group="GroupB")
+    world.node("scene@0", load=5, group="GroupB")
+    assert tell("GroupB", 1, 7) == ["one", 7]
+    assert tell("GroupB", 1, 7, "scene@0") == ["zero", 7]
+    assert tell("GroupB", 2).startswith("forbidden: GroupB does not export service.2")
+    world.serve("scene@0", 2, lambda message: 1, group="GroupB")
+    assert tell("GroupB", 2, None, "scene@1").startswith("unimplemented")
+    assert tell("GroupB", 1, None, "scene@7") == "not_found: there is no scene@7 in GroupB"
+    world.gone("scene@1", group="GroupB")
+    assert tell("GroupB", 1, 7) == ["zero", 7]
+    world.node("scene@0", state="draining", group="GroupB")
+    assert tell("GroupB", 1, 7).startswith("not_found: nobody in GroupB")
+
+    async def forever(message):
+        await world._loop.create_future()
+
+    def unavailable(message):
+        raise ffext.CallError("unavailable", "the bridge has gone")
+
+    world.serve("db@0", 3, forever, group="GroupC")
+    world.serve("db@0", 4, unavailable, group="GroupC")
+    assert tell("GroupC", 3).startswith("deadline_exceeded")
+    assert tell("GroupC", 4) == "unavailable: the bridge has gone"
+    assert not world.run(lambda: ffext.is_exist("db@0")), "it is in another group"
+    world.restart()
+    assert tell("GroupC", 4).startswith("unavailable"), "other groups outlive a restart"
+
+
+def test_a_test_says_how_to_stand_in_for_a_group(world):
+    ann = world.login("ann").send(2, "GroupB")
+    assert "scene.serve('scene@0', 1, f, group='GroupB')" in str(world.expect_error("joins GroupB"))
+    ann.send(2, "GroupA")
+    world.expect_error("GroupA is this scene's own group")
+    with pytest.raises(ValueError, match="own group"):
+        world.serve("scene@0", 1, print, group="GroupA")
+
+
+def test_a_script_knows_who_calls(world):
+    assert world.call(210, "a", by="scene@0", group="GroupB") == ["a", "GroupB", "scene@0", True]
+    assert world.call(210, "b", by="gate@0") == ["b", None, "gate@0", True]
+    assert world.call(210, "c") == ["c", None, "scene@1", True]
+    assert world.login("ann").send(3, "").expect(3) == "None"
+    assert world.run(ffext.caller) is None
+    world.serve("scene@0", 1, lambda message: message, group="GroupB")
+    assert world.call(211, "d", by="scene@0", group="GroupB") == "d"
+    for wrong in ({"by": "scene"}, {"group": "Group B"}, {"group": "GroupA"}):
+        with pytest.raises(ValueError):
+            world.call(210, "", **wrong)

@@ -73,6 +73,8 @@ def double(message: Any) -> Any:
     ffext.call_service("scene@1", 200, message, told)
     ffext.call_service("scene@1", 200, callback=told)
     ffext.bridge_call("GroupB", 1, message, told)
+    ffext.bridge_call_service("GroupB", "scene@1", 1, callback=told)
+    ffext.LOGINFO("world", ffext.caller().group or ffext.caller().name.upper())
     return ffext.json_to_value("1"), ffext.decode_buff(Say, b"").text
 
 

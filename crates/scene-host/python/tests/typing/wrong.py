@@ -43,6 +43,8 @@ ffext.once_timer("10", print)  # wrong
 ffext.singleton(5)  # wrong
 ffext.change_session_scene("ann", "scene@1", 5)  # wrong
 ffext.call_service("scene@1", 1, None, lambda answer: None)  # wrong
+ffext.bridge_call("GroupB", "1")  # wrong
+ffext.bridge_call_service("GroupB", 1, 2)  # wrong
 ffext.no_such_name()  # wrong
 
 

@@ -4,18 +4,17 @@ use std::{
     future::Future,
     sync::Arc,
     task::{Context, Waker},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use ffrpc::{Node, NodeRecord, Request};
-use protocol::{CallError, ErrorKind, NodeId, NodeName, method, v1::Role};
+use protocol::{CallError, ErrorKind, NodeId, method, v1::Role};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout_at},
 };
 
-use crate::{Answer, Asked, Call, Closed, Event, Inbox, Wanted, network::peers::Peers};
+use crate::{Answer, Asked, Call, Callee, Closed, Event, Inbox, Wanted, network::peers::Peers};
 
 /// Has the script answer a call of one of its services.
 pub(super) fn answer_service(
@@ -28,7 +27,10 @@ pub(super) fn answer_service(
         let message = format!("services are {prefix}0 to {prefix}65535, not {method}");
         CallError::new(ErrorKind::Unimplemented, message)
     });
-    async move { ask_script(&inbox, cmd?, request).await }
+    async move {
+        let hops = request.origin.as_ref().map_or(0, |origin| origin.hops);
+        ask_script(&inbox, cmd?, request, hops).await
+    }
 }
 
 /// The command of a service, as it stands in its method's name.
@@ -39,13 +41,20 @@ fn read_cmd(method: &str) -> Option<u16> {
     (cmd.to_string() == digits).then_some(cmd)
 }
 
-async fn ask_script(inbox: &Inbox, cmd: u16, request: Request) -> Result<Bytes, CallError> {
+async fn ask_script(
+    inbox: &Inbox,
+    cmd: u16,
+    request: Request,
+    hops: u32,
+) -> Result<Bytes, CallError> {
     let (answer_tx, answer_rx) = oneshot::channel();
     let event = Event::Request(Box::new(crate::Request {
         cmd,
         body: request.body,
         deadline: request.deadline.into_std(),
         source: request.source,
+        origin: request.origin,
+        hops,
         answer: answer_tx,
     }));
     inbox.push(event).map_err(|closed| {
@@ -61,19 +70,11 @@ async fn ask_script(inbox: &Inbox, cmd: u16, request: Request) -> Result<Bytes, 
 
 /// Begins a call of the script: it is sent before those that are begun later.
 pub(super) fn begin_call(node: &Node, inbox: &Arc<Inbox>, call: Call) {
-    let Call {
-        name,
-        cmd,
-        body,
-        timeout,
-        asked,
-    } = call;
-    let (node, scene) = (node.clone(), inbox.clone());
+    let (node, scene, asked) = (node.clone(), inbox.clone(), call.asked.clone());
     let work = async move {
-        let called = if name == *node.name() {
-            call_self(&node, &scene, cmd, body, timeout).await
-        } else {
-            call_other(&node, &name, cmd, body, timeout).await
+        let called = match &call.callee {
+            Callee::Node(name) if name == node.name() => call_self(&node, &scene, call).await,
+            _ => call_other(&node, call).await,
         };
         Answer::Called(called)
     };
@@ -104,36 +105,40 @@ fn begin(work: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-async fn call_other(
-    node: &Node,
-    name: &NodeName,
-    cmd: u16,
-    body: Bytes,
-    wait: Duration,
-) -> Result<Bytes, CallError> {
+async fn call_other(node: &Node, call: Call) -> Result<Bytes, CallError> {
     if node.id().is_none() {
         let message = "this scene is not in its group at the moment";
         return Err(CallError::new(ErrorKind::Unavailable, message));
     }
-    let method = format!("{}{cmd}", method::SERVICE);
-    node.call_within(node.find(name)?, method, body, wait).await
+    let (body, wait) = (call.body, call.timeout);
+    let method = format!("{}{}", method::SERVICE, call.cmd);
+    match call.callee {
+        Callee::Node(name) => {
+            node.call_within(node.find(&name)?, method, body, wait)
+                .await
+        }
+        Callee::Group(group, name) => {
+            let group = node.group(group).hops(call.hops);
+            let group = match name {
+                Some(name) => group.service(name),
+                None => group,
+            };
+            group.call_within(method, body, wait).await
+        }
+    }
 }
 
 /// What a scene calls of itself does not leave it.
-async fn call_self(
-    node: &Node,
-    inbox: &Inbox,
-    cmd: u16,
-    body: Bytes,
-    wait: Duration,
-) -> Result<Bytes, CallError> {
-    let deadline = Instant::now() + wait;
+async fn call_self(node: &Node, inbox: &Inbox, call: Call) -> Result<Bytes, CallError> {
+    let deadline = Instant::now() + call.timeout;
     let request = Request {
         source: node.id().unwrap_or(NodeId::BROKER),
-        body,
+        origin: None,
+        body: call.body,
         deadline,
     };
-    let answered = timeout_at(deadline, ask_script(inbox, cmd, request)).await;
+    let answering = ask_script(inbox, call.cmd, request, call.hops);
+    let answered = timeout_at(deadline, answering).await;
     answered.unwrap_or_else(|_| {
         let message = "no answer came in time";
         Err(CallError::new(ErrorKind::DeadlineExceeded, message))

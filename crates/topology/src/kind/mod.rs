@@ -1,5 +1,7 @@
 //! What a key takes: how it is written, what it must lie between.
 
+mod list;
+
 use std::net::SocketAddr;
 
 use protocol::{GroupName, NodeName};
@@ -9,6 +11,8 @@ use crate::{
     units::{parse_duration, parse_size, show_duration, show_size},
 };
 
+pub(crate) use list::{Item, ItemFault, cmds};
+
 /// The type of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -16,16 +20,18 @@ pub(crate) enum Kind {
     Group,
     /// A machine's name.
     Machine,
-    /// An IP address and a port.
+    /// An IP address and a port to listen on.
     Address,
+    /// An IP address and a port to connect to.
+    Peer,
     /// A host that others dial, by name or by IP address, and a port.
     Endpoint,
     /// The name of a node of this role.
     Node(&'static str),
     /// A file or folder.
     Path,
-    /// Several folders.
-    Paths,
+    /// Several of them.
+    List(Item),
     /// Text that no message may show.
     Secret,
     /// Bytes, from the first to the second number.
@@ -49,7 +55,7 @@ impl Kind {
             Kind::Size(least, most) => within(size(given)?, least, most),
             Kind::Duration(least, most) => within(parse_duration(text(given)?)?, least, most),
             Kind::Count(least, most) => within(count(given)?, least, most),
-            Kind::Paths => paths(given),
+            Kind::List(item) => item.read(given),
             Kind::Switch => switch(given),
             _ => {
                 let text = text(given)?;
@@ -58,20 +64,32 @@ impl Kind {
         }
     }
 
+    /// What is wrong with items of a list, for a value that could not be read;
+    /// nothing where the value is at fault as a whole.
+    pub(crate) fn item_faults(self, given: &Given) -> Vec<ItemFault> {
+        match self {
+            Kind::List(item) => item.faults(given),
+            _ => Vec::new(),
+        }
+    }
+
     fn accepts(self, text: &str) -> bool {
         match self {
             Kind::Group => text.parse::<GroupName>().is_ok(),
             Kind::Machine => is_machine(text),
             Kind::Address => text.parse::<SocketAddr>().is_ok(),
+            Kind::Peer => text.parse().is_ok_and(can_be_dialled),
             Kind::Endpoint => is_endpoint(text),
             Kind::Node(role) => text
                 .parse::<NodeName>()
                 .is_ok_and(|name| name.role() == role),
             Kind::Path => is_path(text),
             Kind::Secret => !text.trim().is_empty(),
-            Kind::Paths | Kind::Size(..) | Kind::Duration(..) | Kind::Count(..) | Kind::Switch => {
-                false
-            }
+            Kind::List(_)
+            | Kind::Size(..)
+            | Kind::Duration(..)
+            | Kind::Count(..)
+            | Kind::Switch => false,
         }
     }
 
@@ -79,7 +97,7 @@ impl Kind {
     /// nothing is quoted, and there are no lists.
     pub(crate) fn expects_for(self, given: &Given) -> String {
         match (given, self) {
-            (Given::Word(_), Kind::Paths) => "paths with \":\" between them".to_owned(),
+            (Given::Word(_), Kind::List(item)) => item.expects_outside().to_owned(),
             (Given::Word(_), _) => self
                 .expects()
                 .replace(" in quotes", "")
@@ -98,12 +116,15 @@ impl Kind {
             Kind::Address => {
                 "an IP address and a port in quotes, such as \"127.0.0.1:10241\"".to_owned()
             }
+            Kind::Peer => "an IP address and a port that can be dialled, in quotes, such as \
+                           \"10.0.0.1:10241\""
+                .to_owned(),
             Kind::Endpoint => "a host and a port that can be dialled, in quotes, such as \
                                \"game-2.example.net:10251\""
                 .to_owned(),
             Kind::Node(role) => format!("the name of a {role} in quotes, such as \"{role}@0\""),
             Kind::Path => "a path in quotes".to_owned(),
-            Kind::Paths => "a list of paths, such as [\"lib\", \"/srv/game/lib\"]".to_owned(),
+            Kind::List(item) => item.expects().to_owned(),
             Kind::Secret => "a text in quotes, not empty".to_owned(),
             Kind::Size(least, most) => format!(
                 "a size from {} to {}, such as \"{}\"",
@@ -125,9 +146,10 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Group | Kind::Machine | Kind::Node(_) => "name",
-            Kind::Address | Kind::Endpoint => "address",
+            Kind::Address | Kind::Peer | Kind::Endpoint => "address",
             Kind::Path => "path",
-            Kind::Paths => "paths",
+            Kind::List(Item::Path) => "paths",
+            Kind::List(_) => "list",
             Kind::Secret => "text",
             Kind::Size(..) => "size",
             Kind::Duration(..) => "duration",
@@ -170,38 +192,21 @@ fn is_machine(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_MACHINE && text.bytes().all(of_a_name)
 }
 
-/// "Every address" and port 0 are for those who listen: nobody can dial them.
+/// "Every address" and port 0 are for those who listen.
+fn can_be_dialled(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_unspecified() && address.port() != 0
+}
+
 /// Text of digits and dots alone is an IP address, or a mistake in one.
 fn is_endpoint(text: &str) -> bool {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return !address.ip().to_canonical().is_unspecified() && address.port() != 0;
+        return can_be_dialled(address);
     }
     text.rsplit_once(':').is_some_and(|(host, port)| {
         let is_name = host.bytes().any(|byte| byte.is_ascii_alphabetic());
         let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
         is_name && is_machine(host) && is_port && port.parse::<u16>().is_ok_and(|port| port != 0)
     })
-}
-
-/// A list in the file; outside of it, paths with `:` between them, as in
-/// PYTHONPATH.
-fn paths(given: &Given) -> Option<Given> {
-    let paths: Vec<&str> = match given {
-        Given::List(items) => items
-            .iter()
-            .map(|item| match item {
-                Given::Text(text) => Some(text.as_str()),
-                _ => None,
-            })
-            .collect::<Option<_>>()?,
-        Given::Word(word) if !word.starts_with('[') => word.split(':').collect(),
-        _ => return None,
-    };
-    let list = paths.iter().map(|path| Given::Text((*path).to_owned()));
-    paths
-        .iter()
-        .all(|path| is_path(path))
-        .then(|| Given::List(list.collect()))
 }
 
 /// The system ends a path at its first zero byte.

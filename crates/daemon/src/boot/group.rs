@@ -1,19 +1,16 @@
-//! From the command line to the node that this process is, before any socket
-//! opens.
+//! A node of one group, out of the group's file.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use protocol::{
-    NodeName,
-    tls::{Tls, TlsError},
-    v1::Role,
-};
-use topology::{Topology, TopologyError};
+use protocol::{NodeName, tls::Tls, v1::Role};
+use topology::Topology;
 
-use crate::{Args, Exit, ListenSite};
+use super::{BootError, Booted, role_name};
+use crate::{Args, ListenSite};
 
 /// Which node this process is, in which group.
 #[derive(Debug)]
@@ -28,52 +25,6 @@ pub struct Boot {
     pub tls: Option<Tls>,
     /// The file that describes it.
     pub file: PathBuf,
-}
-
-/// The command line and the topology file do not make a node. The operator has
-/// to change one of them.
-#[derive(Debug, thiserror::Error)]
-pub enum BootError {
-    /// The file is wrong.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// The file declares no node of that name.
-    #[error("{file} declares no node {name}; {}", say_own(role, own))]
-    UnknownName {
-        /// The name asked for.
-        name: NodeName,
-        /// The file read.
-        file: String,
-        /// What this program runs.
-        role: &'static str,
-        /// The nodes of the file that this program could be.
-        own: Vec<NodeName>,
-    },
-    /// The file declares the node for another program.
-    #[error(
-        "{name} is a {found}, and this program runs a {role}; {}",
-        say_own(role, own)
-    )]
-    WrongRole {
-        /// The name asked for.
-        name: NodeName,
-        /// What it is in the file.
-        found: &'static str,
-        /// What this program runs.
-        role: &'static str,
-        /// The nodes of the file that this program could be.
-        own: Vec<NodeName>,
-    },
-    /// The node's certificates are of no use.
-    #[error("{name} has no TLS: {source}; see [security] in {file}")]
-    Tls {
-        /// The node.
-        name: NodeName,
-        /// The topology.
-        file: String,
-        /// Which file, and what is wrong with it.
-        source: Box<TlsError>,
-    },
 }
 
 /// Reads the topology and finds this process in it.
@@ -92,30 +43,26 @@ pub fn boot(args: &Args, role: Role) -> Result<Boot, BootError> {
     })
 }
 
-impl BootError {
-    /// How a program ends because of it.
-    pub fn exit(&self) -> Exit {
-        match self {
-            BootError::Topology(_) | BootError::Tls { .. } => Exit::Config,
-            BootError::UnknownName { .. } | BootError::WrongRole { .. } => Exit::Usage,
-        }
+impl Booted for Boot {
+    fn name(&self) -> &NodeName {
+        &self.name
     }
-}
 
-impl Boot {
-    /// Where the node serves its HTTP pages, if it does.
-    pub fn http(&self) -> Option<SocketAddr> {
+    fn groups(&self) -> String {
+        self.topology.group.to_string()
+    }
+
+    fn http(&self) -> Option<SocketAddr> {
         match self.role {
             Role::Master => self.topology.master.http,
             Role::Slave => self.topology.slaves.get(&self.name)?.http,
             Role::Gate => self.topology.gates.get(&self.name)?.http,
             Role::Scene => self.topology.scenes.get(&self.name)?.http,
-            Role::Service | Role::Unspecified => None,
+            Role::Bridge | Role::Service | Role::Unspecified => None,
         }
     }
 
-    /// How many threads the node's runtime has.
-    pub fn workers(&self) -> usize {
+    fn workers(&self) -> usize {
         let Topology {
             master,
             slaves,
@@ -128,14 +75,16 @@ impl Boot {
             Role::Slave => slaves.get(&self.name).map(|slave| slave.workers),
             Role::Gate => gates.get(&self.name).map(|gate| gate.workers),
             Role::Scene => scenes.get(&self.name).map(|scene| scene.workers),
-            Role::Service | Role::Unspecified => None,
+            Role::Bridge | Role::Service | Role::Unspecified => None,
         };
         workers.unwrap_or(1)
     }
 
-    /// Where the topology says what this node's `field` is: `tcp` of gate@0 is
-    /// at `gates.gate@0.tcp`.
-    pub fn site(&self, field: &str) -> ListenSite {
+    fn drain_grace(&self) -> Duration {
+        self.topology.limits.drain_grace
+    }
+
+    fn site(&self, field: &str) -> ListenSite {
         let key = match self.role {
             Role::Slave => format!("slaves.{}.{field}", self.name),
             Role::Gate => format!("gates.{}.{field}", self.name),
@@ -143,17 +92,6 @@ impl Boot {
             _ => format!("master.{field}"),
         };
         ListenSite::new(&self.name, key, &self.file)
-    }
-}
-
-/// What a role is called in messages and in metrics.
-pub const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Master => "master",
-        Role::Slave => "slave",
-        Role::Gate => "gate",
-        Role::Scene => "scene",
-        Role::Service | Role::Unspecified => "service",
     }
 }
 
@@ -196,6 +134,7 @@ fn tls(topology: &Topology, file: &Path, name: &NodeName) -> Result<Option<Tls>,
     };
     load().map(Some).map_err(|source| BootError::Tls {
         name: name.clone(),
+        section: "[security]".to_owned(),
         file: file.display().to_string(),
         source: Box::new(source),
     })
@@ -208,17 +147,7 @@ fn declared(topology: &Topology, role: Role) -> Vec<NodeName> {
         Role::Slave => topology.slaves.keys().cloned().collect(),
         Role::Gate => topology.gates.keys().cloned().collect(),
         Role::Scene => topology.scenes.keys().cloned().collect(),
-        Role::Service | Role::Unspecified => Vec::new(),
-    }
-}
-
-/// "its gates are gate@0, gate@1".
-fn say_own(role: &str, own: &[NodeName]) -> String {
-    let names = own.iter().map(NodeName::as_str).collect::<Vec<_>>();
-    match names.as_slice() {
-        [] => format!("the file has no {role}"),
-        [name] => format!("the file's {role} is {name}"),
-        _ => format!("the file's {role}s are {}", names.join(", ")),
+        Role::Bridge | Role::Service | Role::Unspecified => Vec::new(),
     }
 }
 

@@ -1,174 +1,21 @@
-//! Every key that a topology knows: the one table that validation, defaults and
-//! documentation are made of.
+//! The keys of a group's file, section by section in its order.
 
-use protocol::NodeName;
-
-use crate::kind::Kind;
-
-/// A key of a topology.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Where it stands.
-    pub section: Section,
-    /// Its name there.
-    pub name: &'static str,
-    /// Whether it may be left out.
-    pub presence: Presence,
-    /// What it does, in one line.
-    pub meaning: &'static str,
-    pub(crate) kind: Kind,
-}
-
-/// A section of a topology.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Section {
-    /// The top of the file, before any section.
-    Top,
-    /// `[master]`
-    Master,
-    /// `[slaves."slave@0"]`, one a slave.
-    Slave,
-    /// `[gates."gate@0"]`, one a gate.
-    Gate,
-    /// `[scenes."scene@0"]`, one a scene.
-    Scene,
-    /// `[limits]`
-    Limits,
-    /// `[security]`
-    Security,
-}
-
-/// Whether a key may be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It must be given.
-    Required,
-    /// It may be left out, and then there is no such thing.
-    Optional,
-    /// It may be left out, and then it is this.
-    Default(&'static str),
-}
-
-/// All keys, section by section in the order of the file.
-pub fn keys() -> &'static [Key] {
-    KEYS
-}
-
-impl Key {
-    /// The type of its value in a word, such as `size`.
-    pub fn kind(&self) -> &'static str {
-        self.kind.name()
-    }
-
-    /// What a value of it has to be, such as "a whole number from 1 to 64".
-    pub fn expects(&self) -> String {
-        self.kind.expects()
-    }
-
-    /// Where it stands in a file, such as `gates."gate@0".tcp`.
-    pub fn path(&self) -> String {
-        match self.section.path() {
-            "" => self.name.to_owned(),
-            section => format!("{section}.{}", self.name),
-        }
-    }
-}
-
-impl Section {
-    /// Its path in a file, with `gate@0` and the like for the name of a node.
-    pub fn path(self) -> &'static str {
-        match self {
-            Section::Top => "",
-            Section::Master => "master",
-            Section::Slave => "slaves.\"slave@0\"",
-            Section::Gate => "gates.\"gate@0\"",
-            Section::Scene => "scenes.\"scene@0\"",
-            Section::Limits => "limits",
-            Section::Security => "security",
-        }
-    }
-
-    /// The first part of its path.
-    pub(crate) fn top(self) -> &'static str {
-        match self {
-            Section::Slave => "slaves",
-            Section::Gate => "gates",
-            Section::Scene => "scenes",
-            other => other.path(),
-        }
-    }
-
-    /// The role of the nodes that it names one each, if it does.
-    pub(crate) fn role(self) -> Option<&'static str> {
-        match self {
-            Section::Slave => Some("slave"),
-            Section::Gate => Some("gate"),
-            Section::Scene => Some("scene"),
-            _ => None,
-        }
-    }
-
-    /// The section whose path begins with `name`.
-    pub(crate) fn named(name: &str) -> Option<Section> {
-        SECTIONS.into_iter().find(|section| section.top() == name)
-    }
-
-    /// Whether `name` can be the name of a node of this section.
-    pub(crate) fn admits(self, name: &str) -> bool {
-        name.parse::<NodeName>()
-            .is_ok_and(|name| Some(name.role()) == self.role())
-    }
-
-    pub(crate) fn keys(self) -> impl Iterator<Item = &'static Key> {
-        KEYS.iter().filter(move |key| key.section == self)
-    }
-
-    pub(crate) fn key(self, name: &str) -> Option<&'static Key> {
-        self.keys().find(|key| key.name == name)
-    }
-}
-
-/// The sections below the top.
-pub(crate) const SECTIONS: [Section; 6] = [
-    Section::Master,
-    Section::Slave,
-    Section::Gate,
-    Section::Scene,
-    Section::Limits,
-    Section::Security,
-];
-
-use Presence::{Default, Optional, Required};
-
-const fn key(
-    section: Section,
-    name: &'static str,
-    kind: Kind,
-    presence: Presence,
-    meaning: &'static str,
-) -> Key {
-    Key {
-        section,
-        name,
-        presence,
-        meaning,
-        kind,
-    }
-}
-
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-const SECOND: u64 = 1000;
-const HOUR: u64 = 3600 * SECOND;
+use super::{
+    DRAIN_GRACE, GIB, HOUR, KIB, Key, LINK_OUTBOX_BYTES, MIB, PAIR_BYTES,
+    Presence::{Default, Optional, Required},
+    key,
+};
+use crate::{
+    kind::{Item, Kind},
+    section::Section,
+};
 
 /// An envelope is at most 1 MiB, and 4 KiB of it are its own; what stands around
-/// a client's frame in its body fits into the other 4 KiB. A pair has to take an
-/// envelope of any size, hence the least of `pair_bytes`.
+/// a client's frame in its body fits into the other 4 KiB.
 const LARGEST_FRAME: u64 = MIB - 8 * KIB;
 
 #[rustfmt::skip]
-const KEYS: &[Key] = &[
+pub(super) const KEYS: &[Key] = &[
     key(Section::Top, "group", Kind::Group, Required,
         "the name of the group, the same on every machine"),
 
@@ -214,7 +61,7 @@ const KEYS: &[Key] = &[
         "the machine that runs it; localhost is every machine"),
     key(Section::Scene, "script", Kind::Path, Required,
         "the Python script that it runs, relative to the topology file"),
-    key(Section::Scene, "python_path", Kind::Paths, Optional,
+    key(Section::Scene, "python_path", Kind::List(Item::Path), Optional,
         "more folders to import from, relative to the topology file"),
     key(Section::Scene, "venv", Kind::Path, Optional,
         "the virtual environment whose packages it imports, relative to the topology file"),
@@ -228,6 +75,18 @@ const KEYS: &[Key] = &[
         "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
     key(Section::Scene, "workers", Kind::Count(1, 64), Default("1"),
         "threads beside that of Python, which carry its messages"),
+
+    key(Section::Export, "groups", Kind::List(Item::Group), Required,
+        "the groups that may call; \"*\" for every group"),
+    key(Section::Export, "services", Kind::List(Item::Service), Default("[\"*\"]"),
+        "the nodes that they may call: scene@1, scene for every scene, \"*\" for every node"),
+    key(Section::Export, "cmds", Kind::List(Item::Cmds), Optional,
+        "the commands of services that they may call, and ranges of them"),
+    key(Section::Export, "methods", Kind::List(Item::Method), Optional,
+        "the methods that they may call; a * at the end stands for any rest. Those by which \
+         daemons speak to each other are never meant"),
+    key(Section::Export, "directory", Kind::Switch, Default("false"),
+        "they may read who is in the group"),
 
     key(Section::Limits, "frame_bytes", Kind::Size(1, LARGEST_FRAME), Default("64KiB"),
         "the largest body of a frame from a client"),
@@ -256,9 +115,8 @@ const KEYS: &[Key] = &[
         "frames of a client that its scene may have unfinished"),
     key(Section::Limits, "scene_window_bytes", Kind::Size(1, GIB), Default("16MiB"),
         "bytes of all clients of a gate that one scene may have unfinished"),
-    key(Section::Limits, "link_outbox_bytes", Kind::Size(KIB, 4 * GIB), Default("64MiB"),
-        "bytes that may wait on a link before calls end as overloaded"),
-    key(Section::Limits, "pair_bytes", Kind::Size(MIB, GIB), Default("16MiB"),
+    LINK_OUTBOX_BYTES,
+    key(Section::Limits, "pair_bytes", PAIR_BYTES.0, PAIR_BYTES.1,
         "bytes that may be unacknowledged from one node to another before calls end as \
          overloaded; what scene_window_bytes bounds is not counted"),
     key(Section::Limits, "call_timeout", Kind::Duration(1, HOUR), Default("5s"),
@@ -271,8 +129,7 @@ const KEYS: &[Key] = &[
         "sessions whose scene is gone are held so long for its return"),
     key(Section::Limits, "lease", Kind::Duration(100, HOUR), Default("3s"),
         "a node whose stream has broken is gone from the group then"),
-    key(Section::Limits, "drain_grace", Kind::Duration(1, 24 * HOUR), Default("10s"),
-        "what a daemon that is told to stop has to finish its work"),
+    DRAIN_GRACE,
 
     key(Section::Security, "secret", Kind::Secret, Optional,
         "what a node must know to join; needed when a broker listens beyond loopback"),
@@ -289,27 +146,3 @@ const KEYS: &[Key] = &[
         "brokers may listen beyond loopback without TLS: whoever sees the network can read \
          everything, the secret too"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::layer::Given;
-
-    #[test]
-    fn every_default_is_a_valid_value_of_its_key() {
-        for key in keys() {
-            if let Presence::Default(text) = key.presence {
-                let given = Given::Word(text.to_owned());
-                assert!(key.kind.read(&given).is_some(), "{}", key.path());
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_stands_in_a_section_once() {
-        for key in keys() {
-            let same = key.section.keys().filter(|other| other.name == key.name);
-            assert_eq!(same.count(), 1, "{}", key.path());
-        }
-    }
-}
