@@ -2,22 +2,27 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, Output},
 };
 
 use ffrpc::{Node, NodeConfig, Services, Uplink};
-use protocol::v1::{ListNodesRequest, NodeRecord, NodeState, registry_client::RegistryClient};
+use protocol::{
+    Secret,
+    v1::{ListNodesRequest, NodeRecord, NodeState, registry_client::RegistryClient},
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::{MASTER, Process, Signal, eventually, http, own_address, process::binary, within};
+use crate::{
+    MASTER, Place, Process, Signal, eventually, http, own_address, process::binary, within,
+};
 
 /// Gates, scenes, slaves and their master. Everything ends when this is dropped.
 pub struct Cluster {
     address: Ipv4Addr,
+    place: Place,
     /// Before the folder: what a process has printed is shown when it goes.
     running: BTreeMap<String, Process>,
     folder: TempDir,
@@ -38,13 +43,21 @@ pub struct Members<'a> {
 impl Cluster {
     /// Starts everybody and waits until all are ready.
     pub async fn start(members: Members<'_>) -> Cluster {
+        let cluster = Cluster::launch(Place::default(), members);
+        cluster.is_ready().await;
+        cluster
+    }
+
+    /// Starts everybody, and does not wait.
+    pub fn launch(place: Place, members: Members<'_>) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         let address = own_address();
         std::fs::write(folder.path().join("main.py"), members.script).unwrap();
-        let topology = topology(address, &members, &folder.path().join("state"));
+        let topology = place.topology(address, &members, &folder.path().join("state"));
         std::fs::write(folder.path().join("topology.toml"), topology).unwrap();
         let mut cluster = Cluster {
             address,
+            place,
             folder,
             running: BTreeMap::new(),
             starts: 0,
@@ -59,7 +72,6 @@ impl Cluster {
                 cluster.run(&format!("{role}@{index}"));
             }
         }
-        cluster.is_ready().await;
         cluster
     }
 
@@ -121,19 +133,46 @@ impl Cluster {
         .await;
     }
 
+    /// Waits until this node is in the directory, and ready.
+    pub async fn has(&self, name: &str) {
+        eventually(&format!("{name} is ready"), async || {
+            let nodes = self.nodes().await?;
+            let found = nodes.into_iter().find(|node| node.name == name)?;
+            (found.state() == NodeState::Ready).then_some(())
+        })
+        .await;
+    }
+
     /// The directory, if the master is there.
     pub async fn nodes(&self) -> Option<Vec<NodeRecord>> {
-        let master = format!("http://{}:{}", self.address, port(MASTER));
+        let master = format!("http://{}", self.master());
         let mut registry = RegistryClient::connect(master).await.ok()?;
-        let list = registry.list_nodes(ListNodesRequest::default()).await;
+        let secret = self.place.secret.clone();
+        let list = registry.list_nodes(ListNodesRequest { secret }).await;
         Some(list.ok()?.into_inner().snapshot?.nodes)
+    }
+
+    /// Where nodes reach the master.
+    pub fn master(&self) -> SocketAddr {
+        (self.address, self.port(MASTER)).into()
+    }
+
+    /// Which group it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The processes that run.
+    pub fn names(&self) -> Vec<String> {
+        self.running.keys().cloned().collect()
     }
 
     /// A node of this process.
     pub async fn node(&self, name: &str, services: Services) -> Node {
         let config = NodeConfig {
             name: name.parse().unwrap(),
-            uplink: Uplink::Remote((self.address, port(MASTER)).into()),
+            uplink: Uplink::Remote(self.master()),
+            secret: Secret::new(self.place.secret.clone()),
             ..NodeConfig::default()
         };
         let node = Node::join(config, services);
@@ -143,19 +182,23 @@ impl Cluster {
 
     /// Where clients reach a gate by TCP.
     pub fn tcp(&self, gate: &str) -> SocketAddr {
-        (self.address, port(gate)).into()
+        (self.address, self.port(gate)).into()
     }
 
     /// Where clients reach a gate by WebSocket.
     pub fn websocket(&self, gate: &str) -> String {
-        format!("ws://{}:{}/", self.address, port(gate) + 2000)
+        format!("ws://{}:{}/", self.address, self.port(gate) + 2000)
     }
 
     /// A metric of a gate or a scene, all labels together.
     pub async fn metric(&self, name: &str, metric: &str) -> u64 {
-        let address = (self.address, port(name) + 1000).into();
+        let address = (self.address, self.port(name) + 1000).into();
         let what = format!("{name} shows its metrics");
         http::sample(&within(&what, http::get(address, "/metrics")).await, metric) as u64
+    }
+
+    fn port(&self, name: &str) -> u16 {
+        self.place.port(name)
     }
 
     /// The file that describes the group.
@@ -203,43 +246,6 @@ impl Cluster {
     }
 }
 
-fn topology(address: Ipv4Addr, members: &Members<'_>, state: &std::path::Path) -> String {
-    let mut text = String::from("group = \"GroupA\"\n");
-    let master = port(MASTER);
-    writeln!(text, "[master]\nlisten = \"{address}:{master}\"").unwrap();
-    writeln!(text, "state_dir = {state:?}").unwrap();
-    let mut add = |role: &str, count, lines: &dyn Fn(u16) -> String| {
-        for index in 0..count {
-            let name = format!("{role}@{index}");
-            let port = port(&name);
-            writeln!(text, "[{role}s.\"{name}\"]\n{}", lines(port)).unwrap();
-            writeln!(text, "http = \"{address}:{}\"", port + 1000).unwrap();
-        }
-    };
-    add("slave", members.slaves, &|port| {
-        format!("listen = \"{address}:{port}\"")
-    });
-    add("scene", members.scenes, &|_| {
-        format!("script = \"main.py\"\nstate_dir = {state:?}")
-    });
-    add("gate", members.gates, &|port| {
-        let websocket = port + 2000;
-        format!("tcp = \"{address}:{port}\"\nwebsocket = \"{address}:{websocket}\"")
-    });
-    text + members.more
-}
-
 fn role(name: &str) -> &str {
     name.split_once('@').unwrap().0
-}
-
-fn port(name: &str) -> u16 {
-    let (role, index) = name.split_once('@').unwrap();
-    let first = match role {
-        "master" => 10100,
-        "slave" => 10200,
-        "scene" => 10300,
-        _ => 10400,
-    };
-    first + index.parse::<u16>().unwrap()
 }

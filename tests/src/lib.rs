@@ -4,6 +4,7 @@
 //! - [`Group`] is a whole group with a gate and a scene, [`Player`] somebody who
 //!   plays in it.
 //! - [`Cluster`] is one with several gates, scenes and slaves.
+//! - [`Groups`] is several of them with bridges between.
 //! - [`Brokers`] is a master and its slaves alone. [`Traffic`] is what nodes of
 //!   that group say to each other, counted to the last message.
 //!
@@ -16,9 +17,11 @@
 mod brokers;
 mod cluster;
 mod group;
+mod groups;
 mod histogram;
 mod http;
 mod network;
+mod place;
 mod player;
 mod process;
 mod roles;
@@ -28,8 +31,13 @@ mod traffic;
 pub use brokers::{Brokers, MASTER, slave};
 pub use cluster::{Cluster, Members};
 pub use group::{Group, Runs};
+pub use groups::{
+    Bridges, Callees, Callers, CrossLoad, CrossTally, ECHO_METHOD, Ends, Groups, Join,
+    LARGE_METHOD, WAIT_METHOD, bridge, reaches, record,
+};
 pub use histogram::Histogram;
 pub use network::{Network, in_own_network, vanish};
+pub use place::Place;
 pub use player::Player;
 pub use process::{Process, binary, open_files, resident_bytes};
 pub use roles::{ROLES, Roles};

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    faults, gate, memory,
+    across, faults, gate, memory,
     peer::Peer,
     rounds::Plan,
     scene,
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Faults(faults::Options),
     /// Compares links within a process with sockets
     Memory(memory::Options),
+    /// Compares calls between groups, over a bridge, with the same inside a group
+    Across(across::Options),
     /// Puts load on a whole group, from clients to a script and back
     Gate(gate::Options),
     /// Measures what scripts do within a scene: what a message costs there,

@@ -17,8 +17,12 @@ pub(crate) struct Job {
     pub(crate) body: usize,
     pub(crate) warm_up: Duration,
     pub(crate) seconds: Duration,
-    /// The process whose CPU time is the broker's.
-    pub(crate) broker_pid: u32,
+    /// The processes whose CPU time is the broker's: in both groups, where it is two.
+    pub(crate) broker_pids: Vec<u32>,
+    /// The bridge between them.
+    pub(crate) bridge_pid: Option<u32>,
+    /// The group of the responder, where it is another one than the requester's.
+    pub(crate) other_group: Option<String>,
     /// The other side's process, which the requester watches too.
     pub(crate) responder_pid: Option<u32>,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Measured {
     pub(crate) p999: f64,
     /// CPU microseconds of the broker for each call or delivery.
     pub(crate) broker_cpu: f64,
+    /// The same of the bridge, where there is one.
+    pub(crate) bridge_cpu: f64,
     /// CPU microseconds of both sides for each call or delivery.
     pub(crate) sides_cpu: f64,
     /// Calls and messages that failed, warm-up included.

@@ -61,6 +61,7 @@ impl Meter {
             p99: histogram.microseconds(0.99),
             p999: histogram.microseconds(0.999),
             broker_cpu: each(before.broker, after.broker),
+            bridge_cpu: each(before.bridge, after.bridge),
             sides_cpu: each(before.sides, after.sides),
             failures: self.failures(),
         })
@@ -88,18 +89,19 @@ impl Meter {
 /// CPU time at one moment.
 struct Cpu {
     broker: Duration,
+    bridge: Duration,
     sides: Duration,
 }
 
 impl Cpu {
     fn now(job: &Job) -> Result<Cpu> {
-        let mut sides = cpu::of_process(process::id())?;
-        if let Some(responder) = job.responder_pid {
-            sides += cpu::of_process(responder)?;
-        }
+        let of = |pids: &mut dyn Iterator<Item = u32>| -> Result<Duration> {
+            pids.map(cpu::of_process).sum()
+        };
         Ok(Cpu {
-            broker: cpu::of_process(job.broker_pid)?,
-            sides,
+            broker: of(&mut job.broker_pids.iter().copied())?,
+            bridge: of(&mut job.bridge_pid.into_iter())?,
+            sides: of(&mut [process::id()].into_iter().chain(job.responder_pid))?,
         })
     }
 }

@@ -11,12 +11,14 @@
 //! - [`cpu`] and the tests' histogram are the instruments, [`report`] the table.
 //!
 //! More measurements are beside that: [`faults`] is what callers see when
-//! brokers come and go, [`memory`] what links within a process save, [`gate`] what
+//! brokers come and go, [`memory`] what links within a process save, [`across`] what a
+//! call between groups costs beside one inside a group, [`gate`] what
 //! a whole group carries from its clients to a script and back, [`scene`] what of that
 //! the script and its crossing take.
 //!
 //! Whatever it starts ends with it, and nothing runs without a limit in time.
 
+mod across;
 mod cli;
 mod cpu;
 mod faults;
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
         Command::Broker(options) => rounds::run(&options.plan()),
         Command::Faults(options) => faults::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Across(options) => across::run(&options),
         Command::Gate(options) => gate::run(options),
         Command::Scene(options) => scene::run(options),
         Command::Echo { address } => gate::echo_server(address),

@@ -51,11 +51,23 @@ impl Broker {
     pub(crate) fn start(peer: Peer, workers: Option<usize>) -> Result<Broker> {
         let address = free_address()?;
         let folder = tempfile::tempdir()?;
-        let log = folder.path().join("log");
         let command = match peer {
-            Peer::Ours | Peer::Link => ours(address, folder.path(), workers)?,
+            Peer::Ours | Peer::Link => ours(address, folder.path(), "bench", "", workers)?,
             Peer::Nats => nats(address),
         };
+        Broker::run(command, address, folder)
+    }
+
+    /// Starts the master of a group of this name, with more lines for its topology.
+    pub(crate) fn of_group(group: &str, more: &str) -> Result<Broker> {
+        let address = free_address()?;
+        let folder = tempfile::tempdir()?;
+        let command = ours(address, folder.path(), group, more, None)?;
+        Broker::run(command, address, folder)
+    }
+
+    fn run(command: Command, address: SocketAddr, folder: TempDir) -> Result<Broker> {
+        let log = folder.path().join("log");
         let mut broker = Broker {
             child: start(command, Stdio::from(File::create(&log)?), &log)?,
             address,
@@ -136,12 +148,16 @@ impl Drop for Owned {
     }
 }
 
-fn ours(address: SocketAddr, folder: &Path, workers: Option<usize>) -> Result<Command> {
+fn ours(
+    address: SocketAddr,
+    folder: &Path,
+    group: &str,
+    more: &str,
+    workers: Option<usize>,
+) -> Result<Command> {
     let topology = folder.join("topology.toml");
-    std::fs::write(
-        &topology,
-        format!("group = \"bench\"\n\n[master]\nlisten = \"{address}\"\n"),
-    )?;
+    let text = format!("group = \"{group}\"\n\n[master]\nlisten = \"{address}\"\n{more}");
+    std::fs::write(&topology, text)?;
     let mut command = Command::new(beside("broker-master")?);
     command.arg("--topology").arg(topology);
     command.args(["--name", "master@0"]);

@@ -22,6 +22,7 @@ pub(crate) fn rows(shape: Shape, body: usize, measured: &[(Peer, Measured)]) {
             p99,
             p999,
             broker_cpu,
+            bridge_cpu: _,
             sides_cpu,
             failures,
         } = row;
@@ -61,6 +62,7 @@ pub(crate) fn median(rounds: &[Measured]) -> Measured {
         p99: middle(rounds, |round| round.p99),
         p999: middle(rounds, |round| round.p999),
         broker_cpu: middle(rounds, |round| round.broker_cpu),
+        bridge_cpu: middle(rounds, |round| round.bridge_cpu),
         sides_cpu: middle(rounds, |round| round.sides_cpu),
         failures: rounds.iter().map(|round| round.failures).sum(),
     }
@@ -88,6 +90,7 @@ mod tests {
             p99: 2.0,
             p999: 3.0,
             broker_cpu: 4.0,
+            bridge_cpu: 0.0,
             sides_cpu: 5.0,
             failures,
         }

@@ -67,7 +67,9 @@ fn one(plan: &Plan, shape: Shape, body: usize, peer: Peer) -> Result<Measured> {
         body,
         warm_up: plan.warm_up,
         seconds: plan.seconds,
-        broker_pid: broker.pid(),
+        broker_pids: vec![broker.pid()],
+        bridge_pid: None,
+        other_group: None,
         responder_pid: None,
     };
     let mut responder = SideProcess::start(&job)?;

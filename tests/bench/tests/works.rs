@@ -64,6 +64,17 @@ fn a_quick_run_compares_memory_with_sockets() {
 }
 
 #[test]
+fn a_quick_run_compares_calls_between_groups_with_calls_inside_one() {
+    let rows = rows(&["across", "--quick"]);
+    let calls: Vec<_> = rows.iter().map(|row| row[2].as_str()).collect();
+    assert_eq!(calls, ["inside", "across", "**across / inside**, goal 2.2"]);
+    for row in &rows[..2] {
+        let rate: f64 = row[3].parse().unwrap();
+        assert!(rate > 0.0, "{row:?}");
+    }
+}
+
+#[test]
 fn a_quick_run_puts_every_load_on_a_group() {
     let rows = rows(&["gate", "--quick", "--over", "tcp,websocket"]);
     // The heads of the second and the third table are rows to `rows`.

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use ffrpc::{Message, Node, NodeConfig, Services, Uplink};
-use protocol::{NodeId, NodeName, v1::Role};
+use protocol::{CallError, GroupName, NodeId, NodeName, v1::Role};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::Running;
@@ -50,8 +50,20 @@ pub(super) async fn request(job: &Job, meter: &'static Meter) -> Result<Running>
                 .map(|index| node(job, "requester", index, Services::new()))
                 .collect::<Result<Vec<_>>>()?;
             ready(&nodes).await?;
-            settled(&nodes, requesters + 1).await?;
             let body = slot_body(0, job.body);
+            if let Some(group) = &job.other_group {
+                let group: GroupName = group.parse()?;
+                settled(&nodes, requesters).await?;
+                for node in &nodes {
+                    answered(node, &group, &body).await?;
+                    for _ in 0..in_flight {
+                        let call = call_across(node.clone(), group.clone(), body.clone(), meter);
+                        tokio::spawn(call);
+                    }
+                }
+                return Ok(Running::Nodes { _nodes: nodes });
+            }
+            settled(&nodes, requesters + 1).await?;
             for node in &nodes {
                 let responder = find(node, "responder", 0).await?;
                 for _ in 0..in_flight {
@@ -97,16 +109,54 @@ pub(super) async fn request(job: &Job, meter: &'static Meter) -> Result<Running>
 pub(crate) async fn call(node: Node, responder: NodeId, body: Bytes, meter: &'static Meter) {
     loop {
         let begun = Instant::now();
-        match node.call(responder, ECHO, body.clone()).await {
-            Ok(answer) if answer.len() == body.len() => meter.record(begun.elapsed()),
-            Ok(answer) => meter.fail(format_args!("an answer of {} bytes", answer.len())),
-            Err(error) => {
-                meter.fail(error);
-                // What fails at once would otherwise fail for ever, and
-                // nothing else would have its turn.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+        let outcome = node.call(responder, ECHO, body.clone()).await;
+        ended(begun, outcome, &body, meter).await;
+    }
+}
+
+/// The same to whoever in another group answers.
+async fn call_across(node: Node, group: GroupName, body: Bytes, meter: &'static Meter) {
+    loop {
+        let begun = Instant::now();
+        let outcome = node.group(group.clone()).call(ECHO, body.clone()).await;
+        ended(begun, outcome, &body, meter).await;
+    }
+}
+
+async fn ended(
+    begun: Instant,
+    outcome: Result<Bytes, CallError>,
+    body: &Bytes,
+    meter: &'static Meter,
+) {
+    match outcome {
+        Ok(answer) if answer.len() == body.len() => meter.record(begun.elapsed()),
+        Ok(answer) => meter.fail(format_args!("an answer of {} bytes", answer.len())),
+        Err(error) => {
+            meter.fail(error);
+            // What fails at once would otherwise fail for ever, and
+            // nothing else would have its turn.
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+}
+
+/// Waits until the other group answers: a bridge joins both, and has heard of the
+/// responder.
+async fn answered(node: &Node, group: &GroupName, body: &Bytes) -> Result<()> {
+    let mut last = None;
+    let asking = async {
+        loop {
+            match node.group(group.clone()).call(ECHO, body.clone()).await {
+                Ok(_) => return,
+                Err(error) => last = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match timeout(SET_UP, asking).await {
+        Ok(()) => Ok(()),
+        Err(_) => bail!("{group} does not answer: {last:?}"),
     }
 }
 
