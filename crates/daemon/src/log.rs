@@ -21,7 +21,10 @@ pub fn init_tracing(format: LogFormat) {
         .from_env_lossy();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr);
+        .with_writer(stderr)
+        // Whoever read the log may have gone. It says so with `eprintln!`, which
+        // panics then, on whatever task has something to log.
+        .log_internal_errors(false);
     // It fails only where a test or an embedding program has set up its own
     // subscriber, which is then the one to keep.
     let _ = match format {

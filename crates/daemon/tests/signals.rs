@@ -22,6 +22,14 @@ async fn sigterm_drains_and_ends_well() {
 }
 
 #[tokio::test]
+async fn a_daemon_whose_log_nobody_reads_ends_as_well() {
+    let running = ready(Idle::new("")).await.unread();
+    running.signal(Signal::TERM);
+    let status = running.ended().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn ctrl_c_drains_and_ends_well() {
     let running = ready(Idle::new("")).await;
     running.signal(Signal::INT);

@@ -24,6 +24,12 @@ pub(crate) struct Idle {
     command: Command,
 }
 
+/// A daemon that runs, and whose log nobody reads any more.
+pub(crate) struct Unread {
+    _folder: TempDir,
+    child: Child,
+}
+
 /// A daemon that runs.
 pub(crate) struct Running {
     _folder: TempDir,
@@ -113,10 +119,17 @@ impl Running {
         timeout(SOON, reading).await.unwrap();
     }
 
+    /// Closes the other end of its log.
+    pub(crate) fn unread(self) -> Unread {
+        Unread {
+            _folder: self._folder,
+            child: self.child,
+        }
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().unwrap() as i32).unwrap();
-        kill_process(pid, signal).unwrap();
+        send(&self.child, signal);
     }
 
     /// Waits until it has ended: how, and all that it has logged.
@@ -128,6 +141,23 @@ impl Running {
         let status = timeout(SOON, ending).await.unwrap();
         (status, self.log)
     }
+}
+
+impl Unread {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(&self.child, signal);
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        timeout(SOON, self.child.wait()).await.unwrap().unwrap()
+    }
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().unwrap() as i32).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 fn program() -> PathBuf {
