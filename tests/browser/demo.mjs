@@ -26,7 +26,7 @@ export async function startDemo() {
  * The program with these arguments, as soon as it has printed the address of what it
  * calls `what`.
  *
- * @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>}
+ * @returns {Promise<{ url: string, pid: number, stop: () => Promise<void>, hangUp: () => void }>}
  */
 export async function startSolo(args, what) {
   const program = process.env.REDRABBIT_SOLO ?? BUILT;
@@ -63,5 +63,6 @@ export async function startSolo(args, what) {
     if (signal === "SIGKILL") throw new Error(`${program} did not stop in time\n${log.slice(-40).join("\n")}`);
     if (code !== 0) throw new Error(`${program} stopped with code ${code}\n${log.slice(-40).join("\n")}`);
   };
-  return { url, pid: child.pid, stop };
+  const hangUp = () => [child.stdout, child.stderr].forEach((pipe) => pipe.destroy());
+  return { url, pid: child.pid, stop, hangUp };
 }

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use daemon::{Exit, ListenSite, LogFormat, Shutdown, bind, init_tracing, raise_file_limit};
 use futures_util::FutureExt;
 use gate::Gate;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use topology::{Topology, TopologyError};
@@ -31,7 +32,8 @@ pub struct Cli {
 enum Command {
     /// Run the group of a topology file in this process, over memory links.
     Solo(SoloArgs),
-    /// Run the playground: chat on one side, the running script on the other.
+    /// Run the playground: chat on one side, the running script on the other. Or another
+    /// demo.
     Demo(demo::DemoArgs),
 }
 
@@ -151,7 +153,8 @@ fn open_page(address: SocketAddr, folder: &Path) -> anyhow::Result<TcpListener> 
 fn game_page(solo: &Solo, listener: TcpListener, folder: &Path) -> anyhow::Result<GamePage> {
     let websocket = solo.gates().iter().find_map(Gate::websocket_address);
     let websocket = websocket.context("no gate listens for a page")?;
-    Ok(GamePage::build(listener, folder, websocket.port())?)
+    let config = json!({ "websocket_port": websocket.port() });
+    Ok(GamePage::build(listener, folder, config)?)
 }
 
 /// The override that puts a script at scene@0.

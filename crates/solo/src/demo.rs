@@ -1,4 +1,5 @@
-//! The demo: a group with the chat script, and the playground's page.
+//! The demo: a group with the chat script, and the playground's page; or another of
+//! the demos.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -7,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use daemon::{ListenSite, Shutdown, bind};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use tracing::info;
 use crate::{
     Solo,
     cli::{forced, script_override},
+    cross_group,
     demo_backend::DemoBackend,
     playground::Playground,
 };
@@ -24,14 +26,25 @@ use crate::{
 /// What the demo can be told.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// Which demo to run; the playground unless given.
+    #[arg(value_enum)]
+    demo: Option<Demo>,
     /// Run this script, and change this very file from the page, instead of a
     /// copy of the chat that comes with the program.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     script: Option<PathBuf>,
     /// Where the page is served on loopback; with 0 any port that is free, and
     /// likewise for the group.
     #[arg(long, default_value_t = 10240)]
     port: u16,
+}
+
+/// The demos beside the playground.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Demo {
+    /// Two groups and a bridge between them as real processes, and a page where players
+    /// talk and travel from one to the other.
+    CrossGroup,
 }
 
 /// The script that the demo runs a copy of.
@@ -41,6 +54,9 @@ const LOCAL: &str = include_str!("../../../configs/local.toml");
 
 /// Runs the demo until a signal ends it.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    if let Some(Demo::CrossGroup) = args.demo {
+        return cross_group::run(args.port).await;
+    }
     let folder = tempfile::Builder::new()
         .prefix("redrabbit-demo-")
         .tempdir()?;

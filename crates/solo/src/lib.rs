@@ -5,12 +5,15 @@
 //!   them are memory instead of sockets.
 //! - [`demo`]: a group with a copy of the chat script, and the page where it is
 //!   changed while people chat.
+//! - `cross_group`: two groups and a bridge as processes of their own, and the page
+//!   that shows both.
 //! - [`page`]: the server of a game's own page, for `solo --page`.
 //!
 //! There is one CPython interpreter in a process, and so one scene: a topology
 //! with more of them is refused, with the command that runs it.
 
 pub mod cli;
+mod cross_group;
 pub mod demo;
 mod demo_backend;
 pub mod page;

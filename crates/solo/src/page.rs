@@ -24,7 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::json;
+use serde_json::Value;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct GamePage {
     listener: TcpListener,
     served: Arc<Served>,
+    more: Router,
 }
 
 /// What every request may need.
@@ -44,26 +45,34 @@ struct Served {
     /// Absolute, without symbolic links.
     folder: PathBuf,
     address: SocketAddr,
-    websocket_port: u16,
+    config: Value,
 }
 
 impl GamePage {
-    /// Serves `folder`, whose page connects to a gate at `websocket_port` of the
-    /// machine that it came from.
+    /// Serves `folder`, whose page finds `config` at `/api/config`: in
+    /// `websocket_port`, say, where a gate of the machine that it came from listens.
     ///
     /// # Errors
     /// There is no such folder, or the listener is none.
-    pub fn build(
-        listener: TcpListener,
-        folder: &Path,
-        websocket_port: u16,
-    ) -> io::Result<GamePage> {
+    pub fn build(listener: TcpListener, folder: &Path, config: Value) -> io::Result<GamePage> {
         let served = Arc::new(Served {
             folder: folder.canonicalize()?,
             address: listener.local_addr()?,
-            websocket_port,
+            config,
         });
-        Ok(GamePage { listener, served })
+        let more = Router::new();
+        Ok(GamePage {
+            listener,
+            served,
+            more,
+        })
+    }
+
+    /// Answers to these, too, under the same rules.
+    #[must_use]
+    pub(crate) fn with(mut self, routes: Router) -> GamePage {
+        self.more = self.more.merge(routes);
+        self
     }
 
     /// Where to open the page.
@@ -76,7 +85,7 @@ impl GamePage {
     /// # Errors
     /// The listener's.
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
-        let served = axum::serve(self.listener, router(self.served))
+        let served = axum::serve(self.listener, router(self.served, self.more))
             .with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let mut served = pin!(served.into_future());
         tokio::select! {
@@ -87,14 +96,15 @@ impl GamePage {
     }
 }
 
-fn router(served: Arc<Served>) -> Router {
+fn router(served: Arc<Served>, more: Router) -> Router {
     let called = middleware::from_fn_with_state(served.clone(), only_by_its_name);
     Router::new()
         .route("/api/config", get(config))
         .fallback(get(file))
+        .with_state(served)
+        .merge(more)
         .layer(called)
         .layer(middleware::map_response(sealed))
-        .with_state(served)
 }
 
 async fn only_by_its_name(
@@ -124,7 +134,7 @@ fn is_called(headers: &HeaderMap, name: &str) -> bool {
 
 /// What the page cannot know by itself.
 async fn config(State(served): State<Arc<Served>>) -> Response {
-    Json(json!({ "websocket_port": served.websocket_port })).into_response()
+    Json(&served.config).into_response()
 }
 
 async fn file(State(served): State<Arc<Served>>, request: Request) -> Response {

@@ -29,7 +29,8 @@ fn every_example_is_in_the_index_with_a_readme_and_a_test() {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        for wanted in ["README.md", &format!("test_{example}.py")] {
+        let module = example.replace('-', "_");
+        for wanted in ["README.md", &format!("test_{module}.py")] {
             assert!(
                 files.iter().any(|file| file == wanted),
                 "{example} has no {wanted}"

@@ -31,7 +31,12 @@ impl Running {
         let link = folder.join("link.txt");
         std::os::unix::fs::symlink(outside.path().join("secret.txt"), link).unwrap();
         let listener = TcpListener::bind(listen).await.unwrap();
-        let page = GamePage::build(listener, &folder, 10243).unwrap();
+        let page = GamePage::build(
+            listener,
+            &folder,
+            serde_json::json!({ "websocket_port": 10243 }),
+        )
+        .unwrap();
         let address = page.served.address;
         let shutdown = CancellationToken::new();
         tokio::spawn(page.serve(shutdown.clone()));
