@@ -25,7 +25,8 @@ class Rabbit:
         self.asleep_since = time.time()
         self.awake = self.resident = self.packing = False
         self.origin: str | None = ""  # of one that has yet to wake here: where it is from
-        self.stick, self.goal = (0.0, 0.0), None
+        self.stick: tuple[float, float] = (0.0, 0.0)
+        self.goal: tuple[float, float] | None = None
 
     def luggage(self) -> dict:
         """All of it that goes along to the other world."""

@@ -17,6 +17,8 @@ STEER, GO, SAY, TRAVEL, RENAME = 1, 2, 3, 4, 5  # clients send these
 STATE, CHAT, BRIDGE, TICKET, TOLD = 10, 11, 12, 13, 14  # and are sent these
 ARRIVE, HEAR, LOOK = 200, 201, 202  # the other world calls these: see [exports]
 
+Failure = ffext.CallError | ffext.ErrorText  # as it is raised, and as a callback gets it
+
 
 # Journeys -----------------------------------------------------------------------
 
@@ -130,14 +132,14 @@ async def look() -> None:
         found(error)
 
 
-def found(error: Exception) -> None:
+def found(error: Failure) -> None:
     """A bridge call has failed."""
     here = world()
     here.bridge = {"open": False, "why": reason(error), "kind": error.kind}
     ffext.broadcast_msg_session(BRIDGE, here.bridge, latest=True)
 
 
-def reason(error: Exception) -> str:
+def reason(error: Failure) -> str:
     """What each kind of error means to players."""
     there = world().other
     return {
