@@ -49,6 +49,6 @@ pub use error::{Error, ErrorKind};
 pub use gather::Rows;
 pub use settings::Settings;
 pub use slot::Slot;
-pub use transaction::Transaction;
+pub use transaction::{Hold, Transaction};
 pub use url::{Url, UrlError};
 pub use value::{Date, DateTime, Time, Value};

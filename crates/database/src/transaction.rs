@@ -52,6 +52,13 @@ struct Held {
     _watched: oneshot::Sender<()>,
 }
 
+/// Keeps what is asked of a transaction next waiting, until it is dropped: so whoever
+/// tells results further tells them in their order.
+#[must_use = "dropped at once, it keeps nobody waiting"]
+pub struct Hold {
+    _turn: OwnedMutexGuard<Option<Held>>,
+}
+
 /// A place among those that have asked something of a transaction.
 type Turn = Pin<Box<dyn Future<Output = OwnedMutexGuard<Option<Held>>> + Send>>;
 
@@ -108,15 +115,36 @@ impl Transaction {
         sql: Arc<str>,
         parameters: Vec<Value>,
     ) -> impl Future<Output = Result<Rows, Error>> + Send + use<> {
+        let ran = self.run_held(sql, parameters);
+        async move { ran.await.0 }
+    }
+
+    /// As [`run`](Self::run), and nothing that was asked for later is begun before what
+    /// comes with the result is dropped.
+    pub fn run_held(
+        &self,
+        sql: Arc<str>,
+        parameters: Vec<Value>,
+    ) -> impl Future<Output = (Result<Rows, Error>, Option<Hold>)> + Send + use<> {
         let (this, turn) = (self.clone(), self.turn());
-        async move { this.run_in(turn, sql, parameters).await }
+        async move {
+            let deadline = (Instant::now() + this.0.pool.settings().timeout).min(this.0.deadline);
+            match timeout_at(deadline, turn).await {
+                Ok(mut held) => {
+                    let result = this.run_in(&mut held, sql, parameters, deadline).await;
+                    (result, Some(Hold { _turn: held }))
+                }
+                Err(_) => (Err(this.over()), None),
+            }
+        }
     }
 
     async fn run_in(
         &self,
-        turn: Turn,
+        held: &mut Option<Held>,
         sql: Arc<str>,
         parameters: Vec<Value>,
+        deadline: Instant,
     ) -> Result<Rows, Error> {
         let sort = sort(&sql);
         if sort == Sort::Boundary {
@@ -128,8 +156,6 @@ impl Transaction {
         if sort == Sort::Nothing {
             return Err(Error::nothing());
         }
-        let deadline = (Instant::now() + self.0.pool.settings().timeout).min(self.0.deadline);
-        let mut held = timeout_at(deadline, turn).await.map_err(|_| self.over())?;
         let goes_back = self.0.errors_undo && sort == Sort::BackToSavepoint;
         if self.is_undone() && !goes_back {
             return Err(Self::undone());
@@ -222,6 +248,12 @@ impl Transaction {
             );
         }
         Error::refused("the transaction has ended")
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
     }
 }
 

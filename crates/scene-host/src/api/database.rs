@@ -121,13 +121,13 @@ impl NativeTransaction {
         let parameters = read_parameters(parameters)?;
         let sql = sql.into();
         ask(&host, py, as_result, |asked| {
-            // Its place is taken now.
-            let rows = self.0.run(sql, parameters);
-            start(
-                &host,
-                asked,
-                async move { DatabaseAnswer::Rows(rows.await) },
-            );
+            // Its place is taken now, and the next has its own when this is answered:
+            // or the script could hear of the end before it hears of the last statement.
+            let ran = self.0.run_held(sql, parameters);
+            start_held(&host, asked, async move {
+                let (rows, hold) = ran.await;
+                (DatabaseAnswer::Rows(rows), hold)
+            });
         })
     }
 
@@ -194,13 +194,23 @@ fn ask<'py>(
 
 /// Does the work where the network is, and tells the script.
 fn start(host: &Host, asked: Asked, work: impl Future<Output = DatabaseAnswer> + Send + 'static) {
+    start_held(host, asked, async move { (work.await, ()) });
+}
+
+/// Does the work where the network is, tells the script, and then drops what has come
+/// with the answer.
+fn start_held<H: Send + 'static>(
+    host: &Host,
+    asked: Asked,
+    work: impl Future<Output = (DatabaseAnswer, H)> + Send + 'static,
+) {
     let inbox = host.shared.inbox.clone();
     let work = async move {
-        let answer = work.await;
+        let (answer, hold) = work.await;
         count(&answer);
-        Answer::Database(answer)
+        (Answer::Database(answer), hold)
     };
-    host.shared.runtime.spawn(asked.answer(inbox, work));
+    host.shared.runtime.spawn(asked.answer_held(inbox, work));
 }
 
 /// A place among the statements of a database; a refusal counts as a statement.

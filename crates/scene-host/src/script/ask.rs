@@ -44,13 +44,19 @@ struct Waiting {
 impl Asked {
     /// Does the work, unless the script stops waiting for it, and answers.
     pub async fn answer(self, inbox: Arc<Inbox>, work: impl Future<Output = Answer>) {
+        self.answer_held(inbox, async { (work.await, ()) }).await;
+    }
+
+    /// As [`answer`](Self::answer), and what comes with the answer is dropped after it
+    /// was given.
+    pub async fn answer_held<H>(self, inbox: Arc<Inbox>, work: impl Future<Output = (Answer, H)>) {
         let owed = Owed {
             ask: self.id,
             inbox: Some(inbox),
         };
         let done = self.given_up.run_until_cancelled(work).await;
         match done {
-            Some(answer) => owed.pay(answer),
+            Some((answer, _hold)) => owed.pay(answer),
             // Nobody waits for it.
             None => owed.forget(),
         }

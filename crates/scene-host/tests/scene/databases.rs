@@ -345,6 +345,13 @@ fn a_transaction_commits_or_is_undone_by_an_exception_or_a_cancellation() {
                     for n in range(10, 30):
                         tx.query(insert, [n], lambda result: told.append(result.flag))
                 assert told == [True] * 20, told
+                # Whoever waits for the end hears of it last.
+                for _ in range(200):
+                    told = []
+                    async with db.db.transaction() as tx:
+                        for _ in range(8):
+                            tx.query('SELECT 1', lambda result: told.append(result.flag))
+                    assert told == [True] * 8, told
                 assert await held() == [1, *range(10, 30)]
                 async with db.db.transaction() as tx:
                     counts = await asyncio.gather(*(
