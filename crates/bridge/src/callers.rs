@@ -1,25 +1,33 @@
 //! Who calls: what the nodes of a group are called in others.
 
-use std::{collections::HashMap, sync::Arc};
-
+use bytes::Bytes;
 use ffrpc::NodeEvent;
+use foldhash::HashMap;
+use prost::Message;
 use protocol::{GroupName, NodeId, v1::Crossing};
 
-/// The nodes of a group, each with what the bridge says of its calls. It is made once
-/// for each node, and not for each call.
+/// The nodes of a group, each with what the bridge says of its calls. It is made, and
+/// encoded, once for each node, and not for each call.
 #[derive(Debug)]
 pub(crate) struct Callers {
-    crossings: HashMap<NodeId, Arc<Crossing>>,
-    /// Of one that the directory has not told of yet.
-    nameless: Arc<Crossing>,
+    callers: HashMap<NodeId, Caller>,
+    /// One that the directory has not told of yet.
+    nameless: Caller,
+}
+
+#[derive(Debug)]
+struct Caller {
+    /// What is said of a call that has crossed no bridge before.
+    crossing: Crossing,
+    encoded: Bytes,
 }
 
 impl Callers {
     /// Nobody yet.
     pub(crate) fn new(group: &GroupName) -> Self {
         Callers {
-            crossings: HashMap::new(),
-            nameless: Arc::new(first_crossing(group.as_str(), "")),
+            callers: HashMap::default(),
+            nameless: Caller::new(group.as_str(), ""),
         }
     }
 
@@ -28,44 +36,56 @@ impl Callers {
         match event {
             NodeEvent::Upserted(record) => {
                 let name = record.name.as_str();
-                let known = self.crossings.get(&record.id);
-                if known.is_none_or(|crossing| crossing.from_node != name) {
-                    let crossing = first_crossing(&self.nameless.from_group, name);
-                    self.crossings.insert(record.id, Arc::new(crossing));
+                let known = self.callers.get(&record.id);
+                if known.is_none_or(|caller| caller.crossing.from_node != name) {
+                    let caller = Caller::new(&self.nameless.crossing.from_group, name);
+                    self.callers.insert(record.id, caller);
                 }
             }
             NodeEvent::Removed(node) => {
-                self.crossings.remove(node);
+                self.callers.remove(node);
             }
-            NodeEvent::Lost => self.crossings.clear(),
+            NodeEvent::Lost => self.callers.clear(),
             _ => {}
         }
     }
 
-    /// What is said of a call of `source` that has crossed `hops` bridges before.
-    pub(crate) fn crossing(&self, source: NodeId, hops: u32) -> Arc<Crossing> {
-        let crossing = self.crossings.get(&source).unwrap_or(&self.nameless);
+    /// What is said, encoded, of a call of `source` that has crossed `hops` bridges
+    /// before.
+    pub(crate) fn crossing(&self, source: NodeId, hops: u32) -> Bytes {
+        let caller = self.callers.get(&source).unwrap_or(&self.nameless);
         match hops {
-            0 => Arc::clone(crossing),
-            _ => Arc::new(Crossing {
-                hops: hops.saturating_add(1),
-                ..Crossing::clone(crossing)
-            }),
+            0 => caller.encoded.clone(),
+            _ => {
+                let crossing = Crossing {
+                    hops: hops.saturating_add(1),
+                    ..caller.crossing.clone()
+                };
+                crossing.encode_to_vec().into()
+            }
         }
     }
 }
 
-fn first_crossing(group: &str, node: &str) -> Crossing {
-    Crossing {
-        from_group: group.to_owned(),
-        from_node: node.to_owned(),
-        hops: 1,
-        ..Crossing::default()
+impl Caller {
+    fn new(group: &str, node: &str) -> Self {
+        let crossing = Crossing {
+            from_group: group.to_owned(),
+            from_node: node.to_owned(),
+            hops: 1,
+            ..Crossing::default()
+        };
+        Caller {
+            encoded: crossing.encode_to_vec().into(),
+            crossing,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::support::record;
 
@@ -81,9 +101,15 @@ mod tests {
             hops: 1,
             ..Crossing::default()
         };
-        assert_eq!(*callers.crossing(NODE, 0), expected);
-        assert_eq!(callers.crossing(NODE, 6).hops, 7);
+        let said =
+            |callers: &Callers, hops| Crossing::decode(callers.crossing(NODE, hops)).unwrap();
+        assert_eq!(said(&callers, 0), expected);
+        let later = Crossing {
+            hops: 7,
+            ..expected
+        };
+        assert_eq!(said(&callers, 6), later);
         callers.follow(&NodeEvent::Removed(NODE));
-        assert_eq!(callers.crossing(NODE, 0).from_node, "");
+        assert_eq!(said(&callers, 0).from_node, "");
     }
 }

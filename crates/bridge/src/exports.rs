@@ -6,6 +6,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use prost::Message;
 use protocol::{
     GroupName,
     method::is_internal,
@@ -17,14 +20,19 @@ use crate::cmd::read_cmd;
 /// What the exports of a group allow one other group.
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
-    grants: Vec<Grant>,
+    /// What allows several groups something is there once.
+    grants: Vec<Arc<Grant>>,
     directory: bool,
 }
+
+/// How many bytes of exports are taken of a master. Each call is held against them, and
+/// the calls of every other group wait for that.
+const MAX_BYTES: usize = 256 << 10;
 
 /// The grants that allow a method, at one node or another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Granted<'a> {
-    grants: &'a [Grant],
+    grants: &'a [Arc<Grant>],
     asked: Asked<'a>,
     /// At every node.
     everywhere: bool,
@@ -61,18 +69,31 @@ struct Asked<'a> {
 }
 
 impl Grants {
-    /// What `exports` allow `group`.
-    pub(crate) fn new(exports: &v1::Exports, group: &GroupName) -> Self {
-        let for_group = |names: &[String]| {
-            let mut names = names.iter();
-            names.any(|name| name == "*" || name == group.as_str())
-        };
-        let entries = exports.exports.iter();
-        let own = entries.filter(|export| for_group(&export.groups));
-        Grants {
-            directory: own.clone().any(|export| export.directory),
-            grants: own.map(Grant::new).collect(),
+    /// What `exports` allow each of `groups`, in their order. Of more than there may be,
+    /// nothing.
+    ///
+    /// # Errors
+    /// How many bytes there are, and how many there may be.
+    pub(crate) fn of_groups(
+        exports: &v1::Exports,
+        groups: &[GroupName],
+    ) -> Result<Vec<Grants>, (usize, usize)> {
+        let bytes = exports.encoded_len();
+        if bytes > MAX_BYTES {
+            return Err((bytes, MAX_BYTES));
         }
+        let mut all: Vec<Grants> = groups.iter().map(|_| Grants::default()).collect();
+        for export in &exports.exports {
+            let grant = Arc::new(Grant::new(export));
+            for (grants, group) in all.iter_mut().zip(groups) {
+                let mut names = export.groups.iter();
+                if names.any(|name| name == "*" || name == group.as_str()) {
+                    grants.directory |= export.directory;
+                    grants.grants.push(Arc::clone(&grant));
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// What allows `method`; `None` where nothing does, whoever is called.
@@ -89,7 +110,7 @@ impl Grants {
         Some(Granted {
             grants: &self.grants,
             asked,
-            everywhere: first.everywhere() || fitting.any(Grant::everywhere),
+            everywhere: first.everywhere() || fitting.any(|grant| grant.everywhere()),
         })
     }
 

@@ -10,7 +10,6 @@ use std::{
 
 use ffrpc::{Node, Responder, Transit};
 use protocol::{CallError, method::MAX_HOPS};
-use tokio::time::Instant;
 
 use crate::{
     groups::Groups,
@@ -65,14 +64,8 @@ pub(crate) fn forward(groups: Arc<Groups>, from: usize, transit: Transit, respon
         responder,
     };
     let then = move |outcome| call.end(outcome);
-    node.call_then(
-        chosen.node,
-        transit.method,
-        transit.body,
-        wait,
-        Some(&crossing),
-        then,
-    );
+    let Transit { method, body, .. } = transit;
+    node.pass_on(chosen.node, method, body, wait, crossing, then);
 }
 
 /// Whom the call is for, if it may pass.
@@ -96,7 +89,7 @@ fn admit<'a>(groups: &'a Groups, from: usize, transit: &Transit) -> Result<Passa
     if !source.route(Some(to)).has_room() {
         return Err(Refusal::Overloaded);
     }
-    let wait = transit.deadline.saturating_duration_since(Instant::now());
+    let wait = transit.wait;
     if wait.is_zero() {
         return Err(Refusal::Late);
     }

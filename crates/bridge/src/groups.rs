@@ -1,14 +1,12 @@
 //! All groups of a bridge, and what each is told of the others.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use ffrpc::NodeEvent;
+use foldhash::HashMap;
 use protocol::{GroupName, NodeName};
 use tokio::sync::watch;
 use tracing::{info, warn};

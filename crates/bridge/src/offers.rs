@@ -7,9 +7,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use ffrpc::NodeRecord;
+use foldhash::HashMap;
 use protocol::{NodeId, method::SERVICE, v1::Role};
 
 use crate::cmd::read_cmd;
@@ -137,12 +138,12 @@ impl Offers {
         self.take(place)
     }
 
-    /// The node of this name, if it is ready, whatever it offers.
+    /// The node of this name, if it is ready and no broker or bridge, whatever it offers.
     pub(crate) fn named(&mut self, name: &str) -> Option<Chosen> {
         let node = self.names.get(name)?;
         let place = *self.ids.get(node)?;
-        let ready = self.nodes[place].as_ref()?.record.is_ready();
-        ready.then(|| self.take(place)).flatten()
+        let callable = is_callable(&self.nodes[place].as_ref()?.record);
+        callable.then(|| self.take(place)).flatten()
     }
 
     /// A call has ended. Its node may be gone.
@@ -242,18 +243,21 @@ fn family<'a>(families: &'a mut Vec<(String, Vec<usize>)>, prefix: &str) -> &'a 
 /// What a node offers while it is ready. A scene answers to all services, and serves
 /// those that its script has said.
 fn offered(record: &NodeRecord) -> impl Iterator<Item = Offered<'_>> {
-    let scene = record.role == Role::Scene;
-    let methods = record.methods.iter().filter(|_| record.is_ready());
+    let (scene, callable) = (record.role == Role::Scene, is_callable(record));
+    let methods = record.methods.iter().filter(move |_| callable);
     let methods = methods.filter_map(move |name| match name.strip_suffix('*') {
         Some(SERVICE) if scene => None,
         Some(prefix) => Some(Offered::Family(prefix)),
         None => Some(Offered::Method(name)),
     });
-    let cmds = record
-        .script
-        .iter()
-        .filter(move |_| scene && record.is_ready());
+    let cmds = record.script.iter().filter(move |_| scene && callable);
     methods.chain(cmds.flat_map(|script| script.services.iter().copied().map(Offered::Cmd)))
+}
+
+/// Whether calls of other groups may go there: not to who only carries what others say.
+/// A broker has no link to itself, so that they would wait in vain.
+fn is_callable(record: &NodeRecord) -> bool {
+    record.is_ready() && !matches!(record.role, Role::Master | Role::Slave | Role::Bridge)
 }
 
 fn offer_the_same(one: &NodeRecord, other: &NodeRecord) -> bool {

@@ -2,6 +2,7 @@
 
 use ffrpc::NodeEvent;
 use protocol::{GroupName, v1};
+use tracing::warn;
 
 use crate::{
     exports::Grants,
@@ -42,8 +43,13 @@ impl Room {
     }
 
     fn export(&mut self, exports: &v1::Exports, groups: &[GroupName]) {
-        let grants = groups.iter().map(|group| Grants::new(exports, group));
-        self.grants = grants.collect();
+        self.grants = Grants::of_groups(exports, groups).unwrap_or_else(|(bytes, limit)| {
+            warn!(
+                bytes,
+                limit, "the master exports more than may be: other groups may call nothing"
+            );
+            Vec::new()
+        });
     }
 
     /// Whom a call from the group at `from` goes to: the node called `service`, or,

@@ -5,8 +5,7 @@
 //! once", and every way to an end goes through here. Deadlines are looked at
 //! together, now and then: a timer for each call would cost as much as the call.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use protocol::NodeId;
 use tokio::time::Instant;
 
@@ -45,7 +44,7 @@ impl<W> Default for Calls<W> {
     fn default() -> Self {
         Calls {
             next: 1,
-            pending: HashMap::new(),
+            pending: HashMap::default(),
             earliest: None,
         }
     }

@@ -13,8 +13,8 @@ use metrics::counter;
 use prost::Message as _;
 use protocol::{
     CallError, Envelope, ErrorKind, NodeId, batch,
-    envelope::{EnvelopeKind, MAX_BODY_BYTES, MAX_METHOD_BYTES},
-    v1::{Crossing, Refusal},
+    envelope::{EnvelopeKind, MAX_BODY_BYTES, MAX_METHOD_BYTES, Text},
+    v1::Refusal,
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error};
@@ -22,7 +22,7 @@ use tracing::{debug, error};
 use crate::{
     calls::CallId,
     channel::Broker,
-    crossing::{Origin, Responder, Transit},
+    crossing::{LastWay, Responder, Transit, Way},
     link::Arrived,
     pairs::Slot,
     services::{Answer, Message, NodeEvent, Request},
@@ -32,10 +32,24 @@ use crate::{
 /// No handler runs for longer, whatever its caller says that it will wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Whose envelopes these are.
+struct Source {
+    node: NodeId,
+    slot: Arc<Slot>,
+    way: LastWay,
+}
+
+/// Who waits for the answer to what.
+struct Asker {
+    node: NodeId,
+    call_id: u64,
+    method: Text,
+}
+
 /// Handles all that has arrived on the link of `broker`, in order.
 pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrived) {
     // Neighbours are often of one source.
-    let mut last: Option<(NodeId, Arc<Slot>)> = None;
+    let mut last: Option<Source> = None;
     match arrived {
         Arrived::Envelopes(envelopes) => {
             for envelope in envelopes {
@@ -56,24 +70,23 @@ pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrive
     }
 }
 
-fn dispatch(
-    shared: &Arc<Shared>,
-    broker: Broker,
-    envelope: Envelope,
-    last: &mut Option<(NodeId, Arc<Slot>)>,
-) {
+fn dispatch(shared: &Arc<Shared>, broker: Broker, envelope: Envelope, last: &mut Option<Source>) {
     let source = envelope.source;
     if source == NodeId::BROKER {
         return hear_broker(shared, broker, &envelope);
     }
-    let known = matches!(last, Some((node, _)) if *node == source);
+    let known = matches!(last, Some(last) if last.node == source);
     if !known {
-        *last = shared.slot_of_source(source).map(|slot| (source, slot));
+        *last = shared.slot_of_source(source).map(|slot| Source {
+            node: source,
+            slot,
+            way: LastWay::default(),
+        });
     }
-    let Some((_, slot)) = last else {
+    let Some(last) = last else {
         return dropped("source_gone");
     };
-    let taken = shared.pairs.arrived(slot, &envelope);
+    let taken = shared.pairs.arrived(&last.slot, &envelope);
     if taken.reached {
         shared.services.tell(NodeEvent::Reachable(source));
     }
@@ -91,7 +104,7 @@ fn dispatch(
                 dropped("unimplemented");
             }
         }
-        EnvelopeKind::Request => answer(shared, slot, &envelope),
+        EnvelopeKind::Request => answer(shared, last, envelope),
         EnvelopeKind::Response => {
             shared.answered(CallId(envelope.call_id), source, Ok(envelope.body));
         }
@@ -126,73 +139,65 @@ fn hear_broker(shared: &Arc<Shared>, broker: Broker, envelope: &Envelope) {
 }
 
 /// Begins the handler of a request, or answers why not.
-fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
-    let call_id = envelope.call_id;
+fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
+    let Envelope {
+        source,
+        call_id,
+        method,
+        body,
+        ..
+    } = envelope;
+    let slot = &from.slot;
     let name = &shared.config.name;
-    let refuse = |kind, message| {
-        shared.respond(
-            slot,
-            envelope.source,
-            call_id,
-            Err(CallError::new(kind, message)),
-        );
-    };
-    let method = envelope.method.as_str();
-    if method.len() > MAX_METHOD_BYTES {
+    let refuse = |error| shared.respond(slot, source, call_id, Err(error));
+    if method.as_str().len() > MAX_METHOD_BYTES {
         dropped("method_too_long");
         let message = format!(
             "a method's name of {} bytes, at most {MAX_METHOD_BYTES} are allowed",
-            method.len()
+            method.as_str().len()
         );
-        return refuse(ErrorKind::TooLarge, message);
+        return refuse(CallError::new(ErrorKind::TooLarge, message));
     }
     if shared.pairs.owes_much(slot) {
         let message = format!("{name} still keeps answers that were not acknowledged");
-        return refuse(ErrorKind::Overloaded, message);
+        return refuse(CallError::new(ErrorKind::Overloaded, message));
     }
     let Some(place) = RequestPlace::take(shared) else {
         let message = format!("{name} has as many requests as it may have");
-        return refuse(ErrorKind::Overloaded, message);
+        return refuse(CallError::new(ErrorKind::Overloaded, message));
     };
     let wait = match envelope.deadline_ms {
         0 => shared.config.call_timeout,
         ms => Duration::from_millis(ms.into()),
-    };
-    let deadline = Instant::now() + wait.min(LONGEST_WAIT);
-    let mut origin = None;
-    if !envelope.crossing.is_empty() {
-        let Ok(crossing) = Crossing::decode(envelope.crossing.clone()) else {
-            return refuse(
-                ErrorKind::Handler,
-                "the way between groups that the request says cannot be read".to_owned(),
-            );
-        };
-        if !crossing.group.is_empty() {
-            if !shared.services.is_bridge() {
-                // As much of a name as one may have, whatever the caller calls one.
-                let group: String = crossing.group.chars().take(64).collect();
-                return refuse(
-                    ErrorKind::NotFound,
-                    format!("{name} is no bridge to {group}"),
-                );
-            }
+    }
+    .min(LONGEST_WAIT);
+    let deadline = Instant::now() + wait;
+    let origin = match from.way.read(shared, source, &envelope.crossing) {
+        Ok(Way::Within) => None,
+        Ok(Way::From(origin)) => Some(origin),
+        Ok(Way::To(crossing)) if shared.services.is_bridge() => {
             let transit = Transit {
-                source: envelope.source,
-                method: envelope.method.clone(),
-                body: envelope.body.clone(),
+                source,
+                method,
+                body,
                 deadline,
+                wait,
                 crossing,
             };
-            let responder = Responder::new(shared, slot, envelope.source, call_id, place);
+            let responder = Responder::new(place, slot, source, call_id);
             return shared.services.pass_on(transit, responder);
         }
-        if shared.is_bridge(envelope.source) {
-            origin = Origin::of(crossing).map(Arc::new);
+        Ok(Way::To(crossing)) => {
+            // As much of a name as one may have, whatever the caller calls one.
+            let group: String = crossing.group.chars().take(64).collect();
+            let message = format!("{name} is no bridge to {group}");
+            return refuse(CallError::new(ErrorKind::NotFound, message));
         }
-    }
+        Err(error) => return refuse(error),
+    };
     let request = Request {
-        source: envelope.source,
-        body: envelope.body.clone(),
+        source,
+        body,
         deadline,
         origin,
     };
@@ -201,35 +206,39 @@ fn answer(shared: &Arc<Shared>, slot: &Arc<Slot>, envelope: &Envelope) {
     // task that goes on with it polls it again first.
     let mut context = Context::from_waker(Waker::noop());
     let begun = catch_unwind(AssertUnwindSafe(|| {
-        let mut handler = shared.services.answer(method, request)?;
+        let mut handler = shared.services.answer(method.as_str(), request)?;
         let polled = handler.as_mut().poll(&mut context);
         Some((handler, polled))
     }));
     let outcome = match begun {
         Ok(Some((_, Poll::Ready(outcome)))) => checked(outcome),
         Ok(Some((handler, Poll::Pending))) => {
-            return go_on(shared, slot, envelope, handler, deadline, place);
+            let asker = Asker {
+                node: source,
+                call_id,
+                method,
+            };
+            return go_on(shared, slot, asker, handler, deadline, place);
         }
         Ok(None) => {
-            let message = format!("{name} has no method {method}");
-            return refuse(ErrorKind::Unimplemented, message);
+            let message = format!("{name} has no method {}", method.as_str());
+            Err(CallError::new(ErrorKind::Unimplemented, message))
         }
         Err(_) => Err(panicked()),
     };
-    shared.respond(slot, envelope.source, call_id, outcome);
+    shared.respond(slot, source, call_id, outcome);
 }
 
 /// Goes on with a handler in a task of its own.
 fn go_on(
     shared: &Arc<Shared>,
     slot: &Arc<Slot>,
-    envelope: &Envelope,
+    asker: Asker,
     handler: Answer,
     deadline: Instant,
     place: RequestPlace,
 ) {
     let (shared, slot) = (Arc::clone(shared), Arc::clone(slot));
-    let (caller, call_id, method) = (envelope.source, envelope.call_id, envelope.method.clone());
     shared.tasks.clone().spawn(async move {
         // A node that leaves ends its handlers with it: its callers hear of its
         // end before any answer could reach them.
@@ -241,9 +250,10 @@ fn go_on(
             return;
         };
         if let Err(error) = &outcome {
-            debug!(%caller, method = method.as_str(), %error, "request failed");
+            let (caller, method) = (asker.node, asker.method.as_str());
+            debug!(%caller, method, %error, "request failed");
         }
-        shared.respond(&slot, caller, call_id, outcome);
+        shared.respond(&slot, asker.node, asker.call_id, outcome);
         drop(place);
     });
 }

@@ -191,9 +191,23 @@ impl Node {
         then: impl FnOnce(Outcome) + Send + 'static,
     ) {
         let crossing = crossing.map_or_else(Bytes::new, |crossing| crossing.encode_to_vec().into());
+        self.pass_on(destination, method.into(), body, wait, crossing, then);
+    }
+
+    /// [`call_then`](Self::call_then) with a `crossing` that is encoded already, and may
+    /// go with many calls.
+    pub fn pass_on(
+        &self,
+        destination: NodeId,
+        method: Text,
+        body: Bytes,
+        wait: Duration,
+        crossing: Bytes,
+        then: impl FnOnce(Outcome) + Send + 'static,
+    ) {
         let asking = Asking {
             destination,
-            method: method.into(),
+            method,
             body,
             wait,
             crossing,

@@ -32,7 +32,7 @@ use crate::{
 
 /// All pairs of a membership.
 pub(crate) struct Pairs {
-    table: DashMap<NodeId, Arc<Slot>>,
+    table: DashMap<NodeId, Arc<Slot>, foldhash::fast::RandomState>,
     links: RwLock<Links>,
     /// Whether the upkeep is awake; see [`tick`](Self::tick).
     awake: AtomicBool,
@@ -111,7 +111,7 @@ impl Pairs {
     /// No pairs yet. Each keeps at most `limit` bytes of what may be refused.
     pub(crate) fn new(limit: usize) -> Self {
         Pairs {
-            table: DashMap::new(),
+            table: DashMap::default(),
             links: RwLock::default(),
             awake: AtomicBool::new(false),
             pressing: AtomicBool::new(false),
@@ -267,6 +267,20 @@ impl Pairs {
         let envelope = Envelope::new(destination, source, EnvelopeKind::Ack);
         // One that has just ended needs none.
         let _ = self.send(&slot, envelope);
+    }
+
+    /// Brokers that have had no link to `other` may have one by now: what waits is sent
+    /// again. Only the node's own task asks.
+    pub(crate) fn ask_again(&self, other: NodeId) {
+        let Some(slot) = self.get(other) else { return };
+        let mut state = slot.lock();
+        let links = self.links();
+        if state.pair.ask_again(&links.routes) {
+            state.follow(&links);
+            self.resent.increment(state.transmit());
+        }
+        drop((links, state));
+        self.press();
     }
 
     /// Nobody waits for this envelope any more.

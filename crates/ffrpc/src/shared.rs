@@ -293,13 +293,9 @@ impl Shared {
         self.read_replica(|replica| replica.get(node).is_some_and(|node| node.is_ready()))
     }
 
-    /// Whether the directory knows the node as a bridge.
-    pub(crate) fn is_bridge(&self, node: NodeId) -> bool {
-        self.read_replica(|replica| {
-            replica
-                .get(node)
-                .is_some_and(|node| node.role == Role::Bridge)
-        })
+    /// What the directory says that the node is, if it has it.
+    pub(crate) fn role_of(&self, node: NodeId) -> Option<Role> {
+        self.read_replica(|replica| replica.get(node).map(|node| node.role))
     }
 
     pub(crate) fn ready_slaves(&self) -> Vec<NodeId> {
@@ -338,6 +334,11 @@ impl RequestPlace {
         let place = RequestPlace(Arc::clone(shared));
         let before = shared.requests.fetch_add(1, Ordering::Relaxed);
         (before < shared.config.max_requests).then_some(place)
+    }
+
+    /// Whose place it is.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -8,8 +8,14 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn allows(exports: &Exports, group: &str, node: &str, method: &str) -> bool {
-    let grants = Grants::new(exports, &group.parse().unwrap());
+    let grants = grants(exports, group);
     grants.of(method).is_some_and(|granted| granted.at(node))
+}
+
+fn grants(exports: &Exports, group: &str) -> Grants {
+    let groups = [group.parse().unwrap()];
+    let mut grants = Grants::of_groups(exports, &groups).unwrap();
+    grants.remove(0)
 }
 
 /// The same, as one would say it, and slowly.
@@ -85,7 +91,7 @@ proptest! {
         let directory = exports.exports.iter().any(|export| {
             export.directory && export.groups.iter().any(|own| own == "*" || own == group)
         });
-        let grants = Grants::new(&exports, &group.parse().unwrap());
+        let grants = grants(&exports, group);
         prop_assert_eq!(grants.directory(), directory);
         // Nobody at all may be called where nothing is granted.
         if grants.of(method).is_none() {
@@ -127,4 +133,35 @@ fn the_methods_of_daemons_are_never_allowed() {
     ] {
         assert!(!allows(&all, "GroupA", "scene@0", method), "{method}");
     }
+}
+
+#[test]
+fn what_is_granted_to_many_groups_is_there_once() {
+    let exports = Exports {
+        exports: vec![Export {
+            groups: texts(&["*"]),
+            services: texts(&["*"]),
+            methods: texts(&["echo"]),
+            ..Export::default()
+        }],
+    };
+    let groups: Vec<GroupName> = ["A", "B"].map(|name| name.parse().unwrap()).into();
+    let all = Grants::of_groups(&exports, &groups).unwrap();
+    assert!(Arc::ptr_eq(&all[0].grants[0], &all[1].grants[0]));
+}
+
+#[test]
+fn of_more_exports_than_there_may_be_none_is_taken() {
+    let exporting = |methods: usize| Exports {
+        exports: vec![Export {
+            groups: texts(&["*"]),
+            services: texts(&["*"]),
+            methods: vec!["echo".to_owned(); methods],
+            ..Export::default()
+        }],
+    };
+    let groups = ["GroupA".parse().unwrap()];
+    assert!(Grants::of_groups(&exporting(43_000), &groups).is_ok());
+    let (bytes, most) = Grants::of_groups(&exporting(44_000), &groups).unwrap_err();
+    assert!(bytes > most);
 }

@@ -137,6 +137,26 @@ async fn who_is_not_there_is_not_found() {
 
 /// Each answers by calling the other, because of the call that it answers.
 #[tokio::test]
+async fn nobody_calls_the_brokers_and_bridges_of_another_group() {
+    let (a, b) = (
+        group("GroupA", vec![]).await,
+        group("GroupB", everything()).await,
+    );
+    let _bridge = bridge("bridge@0", &[&a, &b]).await;
+    let caller = a.caller().await;
+    let other = reaching(&caller, "GroupB").await;
+    for name in ["master@0", "bridge@0"] {
+        let named = other.clone().service(name.parse().unwrap());
+        // Nothing is exported until the bridge has been told.
+        let called = crate::harness::once_not(ErrorKind::Forbidden, async || {
+            named.call("echo", Bytes::new()).await
+        });
+        let error = called.await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotFound, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn services_that_call_each_other_in_a_circle_are_stopped_by_the_count_of_bridges() {
     let (a, b) = (
         group("GroupA", everything()).await,

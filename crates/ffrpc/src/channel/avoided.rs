@@ -88,6 +88,12 @@ impl AvoidedBrokers {
             .retain(|avoided| now < avoided.since + 2 * avoided.span);
     }
 
+    /// Those without a route have their next chance now.
+    pub(super) fn pardon_refusing(&mut self) {
+        let refusing = self.0.iter_mut().filter(|one| one.fault == Fault::NoRoute);
+        refusing.for_each(|avoided| avoided.pardoned = true);
+    }
+
     /// Whether this broker is passed over.
     pub(super) fn contains(&self, broker: Broker) -> bool {
         let mut avoided = self.0.iter();

@@ -121,6 +121,13 @@ impl Pair {
         }
     }
 
+    /// Brokers that had no link to the destination are tried again, without a pause. Says
+    /// whether the pair has another broker now.
+    pub fn ask_again(&mut self, routes: &Routes) -> bool {
+        self.avoided.pardon_refusing();
+        self.reroute(routes)
+    }
+
     /// Looks at the time.
     pub fn tick(&mut self, routes: &Routes, now: Instant) -> Due {
         // Without a route there is nothing that could come back.

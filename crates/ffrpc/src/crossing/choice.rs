@@ -55,8 +55,12 @@ fn link<'a>(bridge: &'a NodeRecord, group: &GroupName) -> Option<&'a GroupLink> 
 
 /// The hash of a caller and a group.
 fn key(own: NodeId, group: &GroupName) -> u64 {
-    let bytes = group.as_str().bytes();
-    bytes.fold(mix(own.as_u64()), |hash, byte| mix(hash ^ u64::from(byte)))
+    let words = group.as_str().as_bytes().chunks(size_of::<u64>());
+    words.fold(mix(own.as_u64()), |hash, word| {
+        let mut bytes = [0; size_of::<u64>()];
+        bytes[..word.len()].copy_from_slice(word);
+        mix(hash ^ u64::from_le_bytes(bytes))
+    })
 }
 
 fn claimed_twice(group: &GroupName, one: &NodeRecord, other: &NodeRecord) -> CallError {

@@ -1,6 +1,6 @@
 //! Where a request has come from that another group makes.
 
-use protocol::{GroupName, v1::Crossing};
+use protocol::{GroupName, NodeName, v1::Crossing};
 
 /// Where a request has come from that a bridge has brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What a bridge says; `None` if it says nothing of the kind.
+    /// What a bridge says; `None` if that is no group, or no name of a node.
     pub(crate) fn of(crossing: Crossing) -> Option<Origin> {
+        let is_name = |name: &str| name.parse::<NodeName>().is_ok();
+        if !crossing.from_node.is_empty() && !is_name(&crossing.from_node) {
+            return None;
+        }
         Some(Origin {
             group: crossing.from_group.parse().ok()?,
             node: crossing.from_node,

@@ -1,6 +1,6 @@
 //! What a bridge is given: a request for another group, and the way to answer it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use protocol::{CallError, ErrorKind, NodeId, envelope::Text, v1::Crossing};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     dispatch::checked,
     pairs::Slot,
-    shared::{Outcome, RequestPlace, Shared},
+    shared::{Outcome, RequestPlace},
 };
 
 /// A request that is for another group.
@@ -23,49 +23,63 @@ pub struct Transit {
     pub body: Bytes,
     /// When the caller stops waiting.
     pub deadline: Instant,
-    /// Where it goes.
-    pub crossing: Crossing,
+    /// How long that was when the request was read, for whoever passes it on at once:
+    /// the clock is not asked again.
+    pub wait: Duration,
+    /// Where it goes. Requests that come together and go one way share it.
+    pub crossing: Arc<Crossing>,
 }
+
+/// An answer of so many bytes is kept whoever waits for it: the bound on requests
+/// bounds those, too.
+const SMALL: usize = 1024;
 
 /// Answers one request, once: with [`respond`](Self::respond), or with
 /// `Unavailable` when it is dropped without. It may be kept and used anywhere.
 pub struct Responder {
-    shared: Arc<Shared>,
+    /// One of the requests that the node may have under way.
+    place: RequestPlace,
     slot: Arc<Slot>,
     caller: NodeId,
     call_id: u64,
     open: bool,
-    /// One of the requests that the node may have under way.
-    _place: RequestPlace,
 }
 
 impl Responder {
-    pub(crate) fn new(
-        shared: &Arc<Shared>,
-        slot: &Arc<Slot>,
-        caller: NodeId,
-        call_id: u64,
-        place: RequestPlace,
-    ) -> Self {
+    pub(crate) fn new(place: RequestPlace, slot: &Arc<Slot>, caller: NodeId, call_id: u64) -> Self {
         Responder {
-            shared: Arc::clone(shared),
+            place,
             slot: Arc::clone(slot),
             caller,
             call_id,
             open: true,
-            _place: place,
         }
     }
 
-    /// Answers. Whoever has gone meanwhile is not told.
+    /// Answers. Whoever has gone meanwhile is not told. A caller that has not
+    /// acknowledged many answers yet gets `Overloaded` in the place of a large one.
     pub fn respond(mut self, outcome: Outcome) {
         self.end(outcome);
     }
 
     fn end(&mut self, outcome: Outcome) {
         self.open = false;
-        self.shared
-            .respond(&self.slot, self.caller, self.call_id, checked(outcome));
+        let shared = self.place.shared();
+        // Nobody refuses an answer for want of room: who asks for much at once and
+        // stops reading would have the bridge keep all of it.
+        let outcome = match outcome {
+            Ok(body) if body.len() > SMALL && shared.pairs.owes_much(&self.slot) => {
+                Err(CallError::new(
+                    ErrorKind::Overloaded,
+                    format!(
+                        "{} still keeps answers that were not acknowledged; what was called was done",
+                        shared.config.name
+                    ),
+                ))
+            }
+            outcome => checked(outcome),
+        };
+        shared.respond(&self.slot, self.caller, self.call_id, outcome);
     }
 }
 

@@ -4,8 +4,9 @@
 //! [`PERIOD`] how the pair with each bridge stands, and says what to do. Nothing is
 //! watched while nothing is under way.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
+use foldhash::HashMap;
 use protocol::{NodeId, NodeName};
 use tokio::time::Instant;
 
@@ -35,6 +36,8 @@ struct Bridge {
     heard: Instant,
     looked: Instant,
     probes: u32,
+    /// It was without any link, and brokers were asked a second time.
+    asked_again: bool,
     silent: bool,
 }
 
@@ -57,6 +60,9 @@ pub(crate) enum Verdict {
     Fine,
     /// Send it something that it has to acknowledge.
     Probe,
+    /// No broker has a link to it, which may be opened anew at this moment: send again
+    /// what waits.
+    AskAgain,
     /// It answers no more: end the calls that are under way there.
     FallenSilent,
     /// It still does not, and calls have slipped in: end those, too.
@@ -76,6 +82,7 @@ impl Watch {
             heard: now,
             looked: now,
             probes: 0,
+            asked_again: false,
             silent: false,
         });
     }
@@ -124,6 +131,7 @@ impl Watch {
             bridge.progress = seen.progress;
             bridge.heard = now;
             bridge.probes = 0;
+            bridge.asked_again = false;
             if std::mem::take(&mut bridge.silent) {
                 return Verdict::Back;
             }
@@ -137,6 +145,9 @@ impl Watch {
                 return Verdict::Forget;
             }
             (false, true) => {}
+        }
+        if seen.unlinked && !std::mem::replace(&mut bridge.asked_again, true) {
+            return Verdict::AskAgain;
         }
         let quiet = now.saturating_duration_since(bridge.heard);
         if seen.unlinked || quiet >= SILENCE {

@@ -61,6 +61,26 @@ async fn a_killed_bridge_is_noticed_within_100_ms_by_a_caller_with_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bridge_whose_link_is_opened_anew_keeps_its_calls() {
+    let stage = Stage::new().await;
+    let relay = stage.relay(0).await;
+    let long = under_way(&stage, "never").await;
+    for _ in 0..5 {
+        stage.a.set_link(relay.id(), Link::Cut);
+        let group = stage.group();
+        let echo = tokio::spawn(async move { group.call("echo", "?".into()).await });
+        sleep(Duration::from_millis(3)).await;
+        stage.a.set_link(relay.id(), Link::Up);
+        let begun = Instant::now();
+        assert_eq!(echo.await.unwrap().unwrap(), "?");
+        assert!(begun.elapsed() <= Duration::from_millis(50));
+        sleep(Duration::from_secs(1)).await;
+        assert!(!long.is_finished());
+    }
+    long.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_frozen_bridge_ends_its_calls_after_a_second_and_is_used_again_when_it_is_back() {
     let stage = Stage::new().await;
     let (used, other) = two(&stage).await;

@@ -16,9 +16,12 @@ use protocol::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    group::{config, until},
+    group::{Link, config, until},
     relay::{Relay, Stage},
 };
+
+/// How much the bridge keeps for a caller of what may be refused.
+const PAIR_BYTES: usize = 1 << 20;
 
 /// A stage whose bridge does with calls what `pass` says.
 async fn stage(
@@ -28,6 +31,7 @@ async fn stage(
     let stage = Stage::new().await;
     let config = NodeConfig {
         max_requests,
+        pair_bytes: PAIR_BYTES,
         ..config("bridge@0", Role::Bridge)
     };
     let pass = move |_: &ffrpc::Node, transit, responder| pass(transit, responder);
@@ -62,7 +66,7 @@ async fn a_bridge_is_told_who_asks_for_what_and_until_when() {
         hops: 5,
         ..Crossing::default()
     };
-    assert_eq!(transit.crossing, crossing);
+    assert_eq!(*transit.crossing, crossing);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,4 +144,46 @@ async fn calls_under_way_take_the_places_of_requests_until_they_are_answered() {
     let responder = until(|| kept.lock().unwrap().pop()).await;
     responder.respond(Ok("!".into()));
     assert_eq!(call.await.unwrap().unwrap(), "!");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_acknowledges_nothing_is_kept_some_large_answers_and_no_more() {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let of_bridge = Arc::clone(&kept);
+    let (stage, _relay) = stage(100, move |_, responder| {
+        of_bridge.lock().unwrap().push(responder);
+    })
+    .await;
+    let group = stage.group();
+    let calls =
+        tokio::spawn(
+            async move { join_all((0..40).map(|_| group.call("echo", Bytes::new()))).await },
+        );
+    until(|| (kept.lock().unwrap().len() == 40).then_some(())).await;
+    let caller = stage.caller.id().unwrap();
+    stage.a.set_link(caller, Link::Frozen);
+    let large = Bytes::from(vec![7; MAX_BODY_BYTES]);
+    let mut responders = std::mem::take(&mut *kept.lock().unwrap()).into_iter();
+    for responder in responders.by_ref().take(20) {
+        responder.respond(Ok(large.clone()));
+    }
+    for responder in responders {
+        responder.respond(Ok("!".into()));
+    }
+    stage.a.set_link(caller, Link::Up);
+    let outcomes = calls.await.unwrap();
+    let of = |what: &dyn Fn(&Result<Bytes, CallError>) -> bool| {
+        outcomes.iter().filter(|outcome| what(outcome)).count()
+    };
+    let answered = of(&|outcome| outcome.as_ref() == Ok(&large));
+    assert!((8..=9).contains(&answered), "{answered} were kept");
+    let refused = of(&|outcome| {
+        let kind = outcome.as_ref().err().map(|error| error.kind);
+        kind == Some(ErrorKind::Overloaded)
+    });
+    assert_eq!(refused, 20 - answered);
+    assert_eq!(
+        of(&|outcome| outcome.as_ref().is_ok_and(|body| body == "!")),
+        20
+    );
 }

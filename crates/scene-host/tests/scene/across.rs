@@ -93,7 +93,7 @@ type Crossed = Arc<Mutex<Vec<(Crossing, Bytes)>>>;
 async fn bridge(group: &Group, crossed: &Crossed) -> Node {
     let crossed = crossed.clone();
     let services = Services::new().bridge(move |transit: Transit, responder: Responder| {
-        let crossing = (transit.crossing.clone(), transit.body.clone());
+        let crossing = (Crossing::clone(&transit.crossing), transit.body.clone());
         crossed.lock().unwrap().push(crossing);
         let fail = |kind, text: &str| Err(CallError::new(kind, text));
         let outcome = match transit.method.as_str() {

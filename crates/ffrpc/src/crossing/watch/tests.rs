@@ -83,15 +83,28 @@ fn a_bridge_that_acknowledges_is_never_given_up_however_long_the_call_takes() {
 }
 
 #[test]
-fn a_bridge_without_any_link_is_given_up_at_once() {
+fn a_bridge_without_any_link_is_given_up_when_it_has_none_at_the_second_look_either() {
     let mut scene = Scene::new();
     scene.seen.unlinked = true;
-    assert_eq!(scene.after(1), Verdict::FallenSilent);
+    assert_eq!(scene.after(1), Verdict::AskAgain);
+    assert_eq!(scene.after(20), Verdict::FallenSilent);
     // Whoever did not know yet.
     assert_eq!(scene.after(20), Verdict::StillSilent);
     scene.seen.pending = false;
     assert_eq!(scene.after(20), Verdict::Fine);
     assert!(!scene.watch.is_empty(), "it is remembered");
+}
+
+#[test]
+fn a_bridge_whose_link_is_back_at_the_second_look_is_not_given_up() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.seen.unlinked = true;
+        assert_eq!(scene.after(1), Verdict::AskAgain);
+        scene.seen.unlinked = false;
+        scene.hear();
+        assert_eq!(scene.after(20), Verdict::Fine);
+    }
 }
 
 #[test]
