@@ -55,11 +55,12 @@ export class Traveller {
   /** What each world has sent last: by its name. */
   pictures = {};
 
-  static async open({ browser, url }, { name, viewport = DESKTOP, ...more } = {}) {
+  static async open({ browser, url }, { name, viewport = DESKTOP, prepare, ...more } = {}) {
     const traveller = new Traveller();
     const context = (traveller.context = await browser.newContext({ viewport, ...more }));
     context.setDefaultTimeout(DEADLINE_MS);
     if (name) await context.addInitScript((name) => localStorage.setItem("name", name), name);
+    await prepare?.(context);
     const page = (traveller.page = await context.newPage());
     page.on("pageerror", (error) => traveller.mishaps.push(String(error)));
     page.on("console", (message) => message.type() === "error" && traveller.mishaps.push(message.text()));

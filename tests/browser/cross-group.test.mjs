@@ -44,6 +44,26 @@ describe("cross-group", () => {
     await ada.close();
   });
 
+  test("what is said while a page turns from an onlooker to a player is shown once", async () => {
+    // What comes to the player's connection is late, so that the onlooker's brings it first.
+    const slowly = async (context) =>
+      context.routeWebSocket(/./, (socket) => {
+        const server = socket.connectToServer();
+        let isPlayer = false;
+        socket.onMessage((frame) => {
+          isPlayer ||= frame.readUInt16LE(4) === 0 && frame.includes('"name"');
+          server.send(frame);
+        });
+        server.onMessage((frame) => (isPlayer ? setTimeout(() => socket.send(frame), 100) : socket.send(frame)));
+      });
+    const eve = await open("eve", { prepare: slowly });
+    const here = await eve.world();
+    await eve.say("am I alone?", "here");
+    await eve.reads(here, "am I alone?");
+    assert.equal(await eve.pane(here).locator(".chat li", { hasText: `${eve.name} is in` }).count(), 1);
+    await eve.close();
+  });
+
   test("who travels keeps what it has, and leaves nothing behind", async () => {
     const ada = await (await open("ada")).goTo("North");
     const eve = await open("eve");

@@ -90,7 +90,7 @@ def chat(text: str, rabbit: Rabbit | None = None, to_both: bool = False) -> None
     here = world()
     line = {"text": text, "name": rabbit and rabbit.name, "colour": rabbit and rabbit.colour}
     line |= {"id": rabbit and rabbit.id, "to": "both" if to_both else "here"}
-    ffext.broadcast_msg_session(CHAT, line | {"from": here.name})
+    tell_all(line | {"from": here.name})
     if not to_both:
         return
 
@@ -98,7 +98,7 @@ def chat(text: str, rabbit: Rabbit | None = None, to_both: bool = False) -> None
         if error:
             found(error)
             text = f"{here.other} may not have heard that: {reason(error)}."
-            ffext.broadcast_msg_session(CHAT, {"from": here.name, "text": text, "failed": True})
+            tell_all({"from": here.name, "text": text, "failed": True})
 
     ffext.bridge_call(here.other, HEAR, line, told, timeout=2)
 
@@ -108,7 +108,13 @@ def heard(line: dict) -> None:
     """Somebody in the other world has said something. Which world that is says the
     bridge, not the line."""
     known = {key: line.get(key) for key in ("text", "name", "colour", "id")}
-    ffext.broadcast_msg_session(CHAT, known | {"from": ffext.caller().group, "to": "both"})
+    tell_all(known | {"from": ffext.caller().group, "to": "both"})
+
+
+def tell_all(line: dict) -> None:
+    """A page that is about to play here looks on until it does, and so may get a line
+    twice: it knows it by its number."""
+    ffext.broadcast_msg_session(CHAT, line | {"number": str(ffext.alloc_id())})
 
 
 # The bridge ---------------------------------------------------------------------

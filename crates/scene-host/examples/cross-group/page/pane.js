@@ -97,7 +97,7 @@ export class Pane {
     if (cmd === BRIDGE) this.#look(value);
     if (cmd === TICKET) this.onTicket(value.ticket);
     if (cmd === TOLD) this.note(value), this.onTold(value);
-    if (cmd === CHAT) {
+    if (cmd === CHAT && !this.#hasLine(value.number)) {
       this.#line(value);
       const isFromAfar = value.from !== this.name;
       if (isFromAfar) this.onCrossed();
@@ -131,12 +131,18 @@ export class Pane {
     }));
   }
 
-  #line({ text, name, colour, from, to, failed }) {
+  /** Whether this line is there: two connections, as somebody who looks on and as a player, both bring it. */
+  #hasLine(number) {
+    return number !== undefined && [...this.#chat.children].some((line) => line.dataset.number === number);
+  }
+
+  #line({ text, name, colour, from, to, failed, number }) {
     const isFromAfar = from !== undefined && from !== this.name;
     const line = element("li", [failed && "failed", isFromAfar && "afar", !name && "news", to === "both" && "both"].filter(Boolean).join(" "));
     if (isFromAfar) line.append(element("span", "from", from), " ");
     if (name) line.append(Object.assign(element("b", "", name), { style: `--colour: ${COLOURS[colour] ?? "inherit"}` }), " ");
     line.append(element("span", "what", text));
+    if (number !== undefined) line.dataset.number = number;
     const isAtEnd = this.#chat.scrollTop + this.#chat.clientHeight > this.#chat.scrollHeight - 24;
     this.#chat.append(line);
     while (this.#chat.children.length > KEPT_LINES) this.#chat.firstElementChild.remove();
