@@ -13,7 +13,7 @@ use std::{
 use ffrpc::{Encryption, Node, NodeConfig, Services, Uplink};
 use protocol::tls::{Tls, TlsFiles};
 use tempfile::TempDir;
-use tests::{Process, eventually, own_address, within};
+use tests::{Process, Signal, eventually, own_address, within};
 
 /// A master and a slave with TLS, and the authority of their group.
 struct Encrypted {
@@ -96,6 +96,13 @@ key = "{{name}}.key"
         };
         let services = Services::new().serve("echo", async |request| Ok(request.body));
         Node::join(config, services)
+    }
+
+    /// Has both read the topology again.
+    fn hang_up(&self) {
+        for process in &self.processes {
+            process.signal(Signal::HUP);
+        }
     }
 
     fn log(&self, name: &str) -> String {
@@ -231,6 +238,48 @@ async fn a_new_certificate_is_used_without_a_restart() {
     let to = eventually("echo@0 is known", async || caller.resolve(&name)).await;
     let answer = within("a call", caller.call(to, "echo", "new".into())).await;
     assert_eq!(answer.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn certificates_in_other_files_are_used_when_the_topology_says_so_and_links_stay() {
+    let group = Encrypted::start().await;
+    let at = group.folder.path();
+    let echo = group.node("echo@0", Some(group.files("authority", "echo@0")));
+    within("a node joins", echo.ready()).await;
+    let id = echo.id();
+    authority(at, "next");
+    for name in ["master@0", "slave@0", "caller@0"] {
+        certificate(at, "next", name);
+    }
+    let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
+    std::fs::write(
+        at.join("both.pem"),
+        read("authority.pem") + &read("next.pem"),
+    )
+    .unwrap();
+    let topology = read("topology.toml");
+    // A file that is not there: nothing changes, and it is said.
+    let wrong = topology.replace("\"authority.pem", "\"nowhere.pem");
+    std::fs::write(at.join("topology.toml"), wrong).unwrap();
+    group.hang_up();
+    group.says("master@0", "the one before it stays").await;
+    let edited = topology
+        .replace("\"authority.pem", "\"both.pem")
+        .replace("\"{name}.", "\"next-{name}.");
+    std::fs::write(at.join("topology.toml"), edited).unwrap();
+    group.hang_up();
+    for name in ["master@0", "slave@0"] {
+        group.says(name, "key=\"security.certificate\"").await;
+    }
+    // It trusts nobody but the new authority.
+    let caller = group.node("caller@0", Some(group.files("next", "next-caller@0")));
+    within("a node of the new authority joins", caller.ready()).await;
+    let name = "echo@0".parse().unwrap();
+    let to = eventually("echo@0 is known", async || caller.resolve(&name)).await;
+    let answer = within("a call", caller.call(to, "echo", "new".into())).await;
+    assert_eq!(answer.unwrap(), "new");
+    assert_eq!(echo.id(), id, "whoever was there stays");
+    assert!(!group.log("master@0").contains("lost its stream"));
 }
 
 fn replace(at: &Path, name: &str, content: &str) {

@@ -7,20 +7,19 @@ use std::{
 
 use ffrpc::{Node, NodeConfig, Services};
 use protocol::{
-    GroupName,
+    GroupName, Secret,
     method::BRIDGE_NODES,
     v1::{NodeState, Role},
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::warn;
+use tracing::{info_span, warn};
 
 use crate::{
     config::{BridgeConfig, GroupConfig},
     drain::{Drain, Progress},
     forward::forward,
     groups::Groups,
-    metrics,
     nodes::group_nodes,
     watch::watch,
 };
@@ -48,12 +47,14 @@ impl Bridge {
     /// Joins the groups, and goes on trying until it is in each. Has to be called in a
     /// tokio runtime.
     pub fn start(config: &BridgeConfig) -> Bridge {
-        metrics::describe();
         let names = config.groups.iter().map(|group| group.name.clone());
         let groups = Arc::new(Groups::new(config.name.clone(), names.collect()));
         let (stop, watches) = (CancellationToken::new(), TaskTracker::new());
         for (place, group) in config.groups.iter().enumerate() {
-            let node = Node::join(node_config(config, group), services(&groups, place));
+            // Whatever a node logs says of which group it is, before it has joined too.
+            let span = info_span!("group", name = %group.name);
+            let node =
+                span.in_scope(|| Node::join(node_config(config, group), services(&groups, place)));
             groups.members()[place].set_node(node);
         }
         groups.announce_all();
@@ -85,6 +86,16 @@ impl Bridge {
             .filter(|group| !group.is_reachable())
         {
             warn!(group = %missing.name, "ready without a group that cannot be reached, trying again");
+        }
+    }
+
+    /// What it shows in that group when it joins it from now on. Where it is, it stays.
+    pub fn set_secret(&self, group: &GroupName, secret: &Secret) {
+        let members = self.groups.members().iter();
+        for member in members.filter(|member| member.name == *group) {
+            if let Some(node) = member.node() {
+                node.set_secret(secret.clone());
+            }
         }
     }
 

@@ -46,12 +46,22 @@ async fn serve(daemon: Daemon<BridgeBoot>) -> anyhow::Result<()> {
         build: daemon::build_version().to_owned(),
     });
 
+    let life = async {
+        bridge.ready().await;
+        daemon.ready();
+        std::future::pending::<()>().await;
+    };
+    let follow = daemon.follow(|plan| {
+        for (name, group) in &plan.groups {
+            bridge.set_secret(name, &group.security.secret);
+        }
+    });
     tokio::select! {
-        () = bridge.ready() => daemon.ready(),
         () = daemon.shutdown.requested() => {}
+        () = life => {}
+        () = follow => {}
     }
-    daemon.shutdown.requested().await;
-    let grace = plan.limits.drain_grace;
+    let grace = daemon.drain_grace();
     daemon.drain(bridge.shutdown(grace)).await;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! refusal from a callee's error of the same kind. So `refused_total` counts those
 //! among them that the bridge has ended by itself and nobody was sent.
 
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Gauge, counter, gauge};
 use protocol::{CallError, ErrorKind};
 
 use crate::refusal::Refusal;
@@ -15,7 +15,7 @@ const CALLS: &str = "redrabbit_bridge_calls_total";
 /// Calls that were not passed on, by `from`, `to` and `reason`.
 const REFUSED: &str = "redrabbit_bridge_refused_total";
 /// Calls that were passed on and have not ended, by `from` and `to`.
-const UNDER_WAY: &str = "redrabbit_bridge_calls";
+const UNDER_WAY: &str = "redrabbit_bridge_calls_pending";
 /// Whether calls to the `group` get there: 1 or 0.
 const REACHABLE: &str = "redrabbit_bridge_group_reachable";
 
@@ -80,13 +80,6 @@ pub(crate) fn refused(from: &str, to: &str, refusal: Refusal) {
 /// Calls to the group get there, or not.
 pub(crate) fn reachable(group: &str, reachable: bool) {
     gauge!(REACHABLE, "group" => group.to_owned()).set(f64::from(u8::from(reachable)));
-}
-
-pub(crate) fn describe() {
-    describe_counter!(CALLS, "Calls between groups that have ended.");
-    describe_counter!(REFUSED, "Calls between groups that were not passed on.");
-    describe_gauge!(UNDER_WAY, "Calls between groups that have not ended.");
-    describe_gauge!(REACHABLE, "Whether calls to the group get there.");
 }
 
 #[cfg(test)]

@@ -40,13 +40,39 @@ async fn it_is_ready_in_its_groups_and_drains_on_sigterm() {
     b.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_refused_join_names_the_group_and_not_the_secret() {
+    let a = master("GroupA").await;
+    let b = guarded_master("GroupB", Secret::new("of GroupB")).await;
+    let (_folder, mut child) = bridge(&[("GroupA", &a), ("GroupB", &b)]);
+    let stderr = child.stderr.take().unwrap();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
+        lines.find(|line| line.contains("refuses this node"))
+    });
+    let line = tokio::time::timeout(Duration::from_secs(20), reading).await;
+    // Before anything may fail, so that no daemon is left behind.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line = line.unwrap().unwrap().unwrap();
+    assert_eq!(line.matches("GroupB").count(), 1, "{line}");
+    assert!(!line.contains("GroupA"), "{line}");
+    assert!(!line.contains("of GroupB"), "{line}");
+    a.shutdown().await;
+    b.shutdown().await;
+}
+
 async fn master(group: &str) -> Master {
+    guarded_master(group, Secret::default()).await
+}
+
+async fn guarded_master(group: &str, secret: Secret) -> Master {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = MasterConfig {
         tls: None,
         name: "master@0".parse().unwrap(),
         group: group.parse().unwrap(),
-        secret: Secret::default(),
+        secret,
         lease: Duration::from_secs(3),
         outbox_bytes: 8 << 20,
         build: "test".into(),

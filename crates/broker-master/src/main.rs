@@ -43,7 +43,14 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     info!(address = %master.address(), "listening for nodes");
     daemon.ready();
 
-    daemon.shutdown.requested().await;
+    let follow = daemon.follow(|plan| {
+        master.set_exports((&plan.exports).into());
+        master.set_secret(plan.security.secret.clone());
+    });
+    tokio::select! {
+        () = daemon.shutdown.requested() => {}
+        () = follow => {}
+    }
     daemon.drain(master.shutdown()).await;
     Ok(())
 }

@@ -78,17 +78,12 @@ impl Master {
         if run.rebuild {
             info!(epoch = run.epoch, lease = ?config.lease, "taking back the nodes of an earlier run");
         }
-        let links = Links::new(
-            config.group.clone(),
-            config.secret.clone(),
-            config.outbox_bytes,
-        );
+        let links = Links::new(config.group.clone(), config.secret, config.outbox_bytes);
         let registry = Registry::new(
             RegistryConfig {
                 epoch: run.epoch,
                 rebuild: run.rebuild,
                 lease: config.lease,
-                secret: config.secret,
                 master: NodeRecord {
                     name: config.name.to_string(),
                     role: Role::Master.into(),
@@ -145,6 +140,12 @@ impl Master {
     /// Other groups may call this from now on: the group's bridges are told.
     pub fn set_exports(&self, exports: Exports) {
         self.registry.set_exports(exports);
+    }
+
+    /// The group has this secret from now on. For an hour, or until the next change, a
+    /// node may join with the one before; those that are in stay in.
+    pub fn set_secret(&self, secret: Secret) {
+        self.registry.set_secret(secret);
     }
 
     /// Ends every membership, lets the links run dry, closes the socket.

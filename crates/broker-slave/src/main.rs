@@ -46,12 +46,18 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     let slave = Slave::start(config, listener, uplink)?;
     info!(address = %slave.address(), "listening for nodes");
 
+    let life = async {
+        slave.ready().await;
+        daemon.ready();
+        std::future::pending::<()>().await;
+    };
+    let follow = daemon.follow(|plan| slave.set_secret(plan.security.secret.clone()));
     tokio::select! {
-        () = slave.ready() => daemon.ready(),
         () = daemon.shutdown.requested() => {}
+        () = life => {}
+        () = follow => {}
     }
-    daemon.shutdown.requested().await;
-    let grace = topology.limits.drain_grace;
+    let grace = daemon.drain_grace();
     daemon.drain(slave.shutdown(grace)).await;
     Ok(())
 }

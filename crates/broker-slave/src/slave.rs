@@ -129,6 +129,13 @@ impl Slave {
         let _ = self.ready_rx.clone().wait_for(|ready| *ready).await;
     }
 
+    /// The group has this secret from now on: links are opened with tokens that are
+    /// signed with it, and with those that were given before.
+    pub fn set_secret(&self, secret: Secret) {
+        self.links.set_secret(secret.clone());
+        self.node.set_secret(secret);
+    }
+
     /// How many envelopes it has forwarded.
     pub fn forwarded(&self) -> u64 {
         self.links.forwarded()

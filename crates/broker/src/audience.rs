@@ -76,6 +76,13 @@ impl Audience {
         true
     }
 
+    /// Everybody gets another token.
+    pub(crate) fn owe_tokens(&mut self) {
+        for subscriber in self.subscribers.values_mut() {
+            subscriber.owe_token();
+        }
+    }
+
     /// Tells everybody of a change.
     pub(crate) fn tell(&mut self, delta: Delta) -> Sent {
         let response = respond(Response::Delta(delta));
@@ -94,6 +101,7 @@ impl Audience {
     pub(crate) fn catch_up(
         &mut self,
         directory: &Directory,
+        token: impl Fn(NodeId) -> Vec<u8>,
         one: Option<NodeId>,
         now: Instant,
     ) -> Sent {
@@ -103,7 +111,8 @@ impl Audience {
         } = self;
         let mut sent = Sent::default();
         let mut snapshot = None;
-        let mut give = |subscriber: &mut Subscriber| {
+        let mut give = |(node, subscriber): (NodeId, &mut Subscriber)| {
+            sent.messages += subscriber.give_token(|| token(node));
             sent.messages += subscriber.give_exports(exports);
             if directory.is_rebuilding() {
                 return;
@@ -118,8 +127,15 @@ impl Audience {
             sent.loads += loads;
         };
         match one {
-            Some(node) => subscribers.get_mut(&node).into_iter().for_each(give),
-            None => subscribers.values_mut().for_each(&mut give),
+            Some(node) => {
+                let one = subscribers.get_mut(&node);
+                one.into_iter()
+                    .for_each(|subscriber| give((node, subscriber)));
+            }
+            None => {
+                let all = subscribers.iter_mut();
+                all.for_each(|(node, subscriber)| give((*node, subscriber)));
+            }
         }
         sent
     }

@@ -10,13 +10,13 @@ use protocol::{
     Envelope, GroupName, NodeId, NodeName, Secret,
     link::{EnvelopeQueue, Outbox, Refused},
     tls::PeerNames,
-    token,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::{metrics::Metrics, watch::Pulse};
+use crate::{metrics::Metrics, secrets::Secrets, watch::Pulse};
 
 /// The links of a broker to the nodes of its group.
 ///
@@ -28,8 +28,9 @@ pub struct Links {
     pub(crate) table: DashMap<NodeId, Expected>,
     pub(crate) metrics: Metrics,
     pub(crate) forwarded: AtomicU64,
+    pub(crate) forwarded_bytes: AtomicU64,
     group: GroupName,
-    secret: Secret,
+    secrets: Secrets,
     outbox_bytes: usize,
 }
 
@@ -77,20 +78,36 @@ impl Links {
             table: DashMap::new(),
             metrics: Metrics::new(),
             forwarded: AtomicU64::new(0),
+            forwarded_bytes: AtomicU64::new(0),
             group,
-            secret,
+            secrets: Secrets::new(secret),
             outbox_bytes,
         })
     }
 
     /// The token with which `node` opens its links.
     pub fn token(&self, node: NodeId) -> Vec<u8> {
-        token::sign(&self.secret, &self.group, node)
+        self.secrets.sign(&self.group, node)
     }
 
     /// Whose token it is, if it is one of this group's.
     pub fn authenticate(&self, token: &[u8]) -> Option<NodeId> {
-        token::verify(&self.secret, &self.group, token)
+        self.secrets.verify(&self.group, token)
+    }
+
+    /// Whether who shows this secret is let in: it is the group's, or was a while ago.
+    pub(crate) fn admits(&self, secret: &str) -> bool {
+        self.secrets.admits(secret, Instant::now())
+    }
+
+    /// The group has this secret from now on. Tokens that were given stay good, and for
+    /// an hour nodes may join with the one before. Says whether it is another one.
+    pub fn set_secret(&self, secret: Secret) -> bool {
+        let changed = self.secrets.replace(secret, Instant::now());
+        if changed {
+            info!("the group has another secret");
+        }
+        changed
     }
 
     /// The directory has the node under this name: it may open a link.

@@ -1,5 +1,10 @@
 //! What a broker counts.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::audience::Sent;
@@ -19,6 +24,11 @@ pub(crate) struct Metrics {
     /// `redrabbit_broker_links_silent_total`: links that were closed because
     /// nothing came from their nodes.
     pub(crate) silent: Counter,
+    outbox_messages: Gauge,
+    outbox_bytes: Gauge,
+    outbox_fullest: Gauge,
+    /// What was dropped for whatever reason, for the broker's vitals.
+    lost: Arc<AtomicU64>,
     dropped_no_route: Counter,
     dropped_overloaded: Counter,
     dropped_malformed: Counter,
@@ -49,6 +59,10 @@ impl Metrics {
             bytes: counter!("redrabbit_broker_bytes_total"),
             links: gauge!("redrabbit_broker_links"),
             silent: counter!("redrabbit_broker_links_silent_total"),
+            outbox_messages: gauge!("redrabbit_broker_outbox_messages"),
+            outbox_bytes: gauge!("redrabbit_broker_outbox_bytes"),
+            outbox_fullest: gauge!("redrabbit_broker_outbox_fullest_bytes"),
+            lost: Arc::default(),
             dropped_no_route: dropped("no_route"),
             dropped_overloaded: dropped("overloaded"),
             dropped_malformed: dropped("malformed"),
@@ -57,7 +71,20 @@ impl Metrics {
         }
     }
 
+    /// What waits in the outboxes of all links, and in the fullest of them.
+    pub(crate) fn waiting(&self, messages: u64, bytes: u64, fullest: u64) {
+        self.outbox_messages.set(messages as f64);
+        self.outbox_bytes.set(bytes as f64);
+        self.outbox_fullest.set(fullest as f64);
+    }
+
+    /// How much was dropped.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn dropped(&self, reason: DropReason) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
         match reason {
             DropReason::NoRoute => self.dropped_no_route.increment(1),
             DropReason::Overloaded => self.dropped_overloaded.increment(1),
@@ -73,6 +100,7 @@ impl Metrics {
 
     /// An envelope whose routing fields can be read and the rest cannot.
     pub(crate) fn dropped_malformed(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
         self.dropped_malformed.increment(1);
     }
 

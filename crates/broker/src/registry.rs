@@ -11,12 +11,12 @@ use protocol::{
     tls::PeerNames,
     v1::{
         Delta, Exports, Hello, JoinRequest, JoinResponse, LeastLoadedRequest, ListNodesResponse,
-        NodeRecord, Role, Welcome, delta::Change, join_request::Request, join_response::Response,
+        NodeRecord, Role, Vitals, WatchResponse, Welcome, delta::Change, join_request::Request,
+        join_response::Response,
     },
 };
-use subtle::ConstantTimeEq;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -29,6 +29,7 @@ use crate::{
     directory::{Claim, Directory, JoinRefusal, Joined},
     links::Links,
     metrics::RegistryMetrics,
+    observation::Observation,
     subscriber::{QUEUE, Subscriber, respond},
 };
 
@@ -44,8 +45,6 @@ pub struct RegistryConfig {
     pub rebuild: bool,
     /// How long a node may stay silent.
     pub lease: Duration,
-    /// What a node has to know to be let in; empty where the group has none.
-    pub secret: Secret,
     /// The master's own record.
     pub master: NodeRecord,
     /// Tells the group from any other of its name. 0 would say nothing.
@@ -69,6 +68,8 @@ pub struct Registry {
     rebuilt: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// What operators see, each second.
+    shown: watch::Sender<Option<Arc<WatchResponse>>>,
 }
 
 struct State {
@@ -86,6 +87,9 @@ struct Seat {
 }
 
 type Responses = mpsc::Receiver<Result<JoinResponse, Status>>;
+
+/// As many tools may watch a group at once.
+const MAX_WATCHERS: usize = 64;
 
 /// How often leases are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -113,6 +117,7 @@ impl Registry {
             rebuilt: Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            shown: watch::Sender::new(None),
         })
     }
 
@@ -210,6 +215,40 @@ impl Registry {
             .ok_or_else(|| Status::not_found(format!("no {} is ready", role_name(role))))
     }
 
+    /// The directory as operators see it now.
+    pub fn observe(&self) -> Observation {
+        self.lock().directory.observe(Instant::now())
+    }
+
+    /// How the master itself does.
+    pub fn set_vitals(&self, vitals: Vitals) {
+        self.lock().directory.set_vitals(vitals);
+    }
+
+    /// Shows this to all who watch the group, from now on.
+    pub fn show(&self, state: Arc<WatchResponse>) {
+        self.shown.send_replace(Some(state));
+    }
+
+    /// Cancelled when the master stops.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// What is shown, for whoever knows the secret; at most [`MAX_WATCHERS`] of them.
+    pub fn watch(
+        &self,
+        secret: &str,
+    ) -> Result<watch::Receiver<Option<Arc<WatchResponse>>>, Status> {
+        self.check(secret)?;
+        if self.shown.receiver_count() >= MAX_WATCHERS {
+            return Err(Status::resource_exhausted(
+                "too many watch this group already: close one of them",
+            ));
+        }
+        Ok(self.shown.subscribe())
+    }
+
     /// How many nodes are in the directory, live and suspect, besides the
     /// master itself.
     pub fn members(&self) -> usize {
@@ -221,6 +260,16 @@ impl Registry {
         let mut state = self.lock();
         if state.audience.set_exports(exports) {
             info!(bridges = state.directory.bridges(), "exports changed");
+            self.catch_up(&mut state, None, Instant::now());
+        }
+    }
+
+    /// The group has this secret from now on: see [`Links::set_secret`]. Members are
+    /// given tokens that are signed with it.
+    pub fn set_secret(&self, secret: Secret) {
+        let mut state = self.lock();
+        if self.links.set_secret(secret) {
+            state.audience.owe_tokens();
             self.catch_up(&mut state, None, Instant::now());
         }
     }
@@ -400,7 +449,8 @@ impl Registry {
 
     /// Gives what is owed to those who have room: to all, or to one alone.
     fn catch_up(&self, state: &mut State, one: Option<NodeId>, now: Instant) {
-        let sent = state.audience.catch_up(&state.directory, one, now);
+        let token = |node| self.links.token(node);
+        let sent = state.audience.catch_up(&state.directory, token, one, now);
         self.metrics.sent(sent);
     }
 
@@ -419,8 +469,7 @@ impl Registry {
     }
 
     fn check(&self, secret: &str) -> Result<(), Status> {
-        let expected = self.config.secret.expose().as_bytes();
-        match bool::from(expected.ct_eq(secret.as_bytes())) {
+        match self.links.admits(secret) {
             true => Ok(()),
             false => {
                 self.metrics.refused("secret");

@@ -11,11 +11,12 @@ use protocol::{
     token,
     v1::{
         JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
-        ListNodesResponse,
+        ListNodesResponse, WatchRequest, WatchResponse,
         registry_server::{Registry as RegistryRpc, RegistryServer},
     },
 };
 use tokio::sync::oneshot;
+use tokio_stream::wrappers::WatchStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
 use tracing::{Instrument, debug, info_span, warn};
@@ -61,6 +62,21 @@ pub struct RegistryService {
 #[tonic::async_trait]
 impl RegistryRpc for RegistryService {
     type JoinStream = Pin<Box<dyn Stream<Item = Result<JoinResponse, Status>> + Send>>;
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let shown = self.registry.watch(&request.into_inner().secret)?;
+        let ended = self.registry.ended();
+        // What is shown is the whole state: who reads slowly misses what was in between.
+        let states = WatchStream::new(shown)
+            .filter_map(async |state| state.map(|state| Ok(WatchResponse::clone(&state))));
+        Ok(Response::new(Box::pin(
+            states.take_until(ended.cancelled_owned()),
+        )))
+    }
 
     async fn join(
         &self,
@@ -177,7 +193,8 @@ impl Reader {
                 }
             };
             self.pulse.beat();
-            self.links.forward_batch(self.node, &batch)?;
+            let messages = self.links.forward_counted(self.node, &batch)?;
+            self.pulse.count(messages, batch.len());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::v1::{Exports, JoinResponse, Loads, join_response::Response};
+use protocol::v1::{Exports, JoinResponse, Loads, Renewal, join_response::Response};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
@@ -23,6 +23,8 @@ pub(crate) struct Subscriber {
     /// It has to hear the whole directory before any change: it is new, it asked
     /// for it, or it missed a change for want of room.
     owed: bool,
+    /// Its token is signed with a secret that was replaced.
+    owes_token: bool,
     bridge: Option<Feed>,
     _ended: DropGuard,
 }
@@ -50,6 +52,7 @@ impl Subscriber {
             queue,
             stream,
             owed: true,
+            owes_token: false,
             bridge: None,
             _ended: ended.drop_guard(),
         }
@@ -83,6 +86,21 @@ impl Subscriber {
 
     pub(crate) fn owe_snapshot(&mut self) {
         self.owed = true;
+    }
+
+    pub(crate) fn owe_token(&mut self) {
+        self.owes_token = true;
+    }
+
+    /// Gives the token that it does not have; says how many responses were put.
+    pub(crate) fn give_token(&mut self, token: impl FnOnce() -> Vec<u8>) -> u64 {
+        if !self.owes_token || !self.has_room() {
+            return 0;
+        }
+        let token = token().into();
+        let put = self.put(respond(Response::Renewal(Renewal { token })));
+        self.owes_token = !put;
+        put.into()
     }
 
     /// What a bridge was told of exports holds no more.

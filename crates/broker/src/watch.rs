@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::links::Links;
+use crate::links::{Links, Outlet};
 
 /// How often links are looked at.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -37,12 +37,29 @@ const ROUNDS: u32 = 7;
 pub(crate) struct Pulse {
     watched: AtomicBool,
     silent: AtomicU32,
+    messages: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Pulse {
     /// A batch came.
     pub(crate) fn beat(&self) {
         self.silent.store(0, Ordering::Relaxed);
+    }
+
+    /// What the batch had in it, counted as it is in any case. One reader writes them.
+    pub(crate) fn count(&self, messages: u64, bytes: usize) {
+        let add = |to: &AtomicU64, more| {
+            to.store(to.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+        };
+        add(&self.messages, messages);
+        add(&self.bytes, bytes as u64);
+    }
+
+    /// The messages and the bytes that came.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        let read = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        (read(&self.messages), read(&self.bytes))
     }
 
     fn watch(&self) {
@@ -64,6 +81,22 @@ impl Links {
         {
             pulse.watch();
         }
+    }
+
+    /// Looks how much waits for whom.
+    fn look_at_outboxes(&self) {
+        let (mut messages, mut bytes, mut fullest) = (0, 0, 0);
+        for expected in &self.table {
+            let Some(link) = &expected.link else { continue };
+            let traffic = match &link.outlet {
+                Outlet::Stream(outbox) => outbox.traffic(),
+                Outlet::Memory(queue) => queue.traffic(),
+            };
+            messages += traffic.queued_messages;
+            bytes += traffic.queued_bytes;
+            fullest = fullest.max(traffic.queued_bytes);
+        }
+        self.metrics.waiting(messages, bytes, fullest);
     }
 
     /// Looks at every link and closes those that are silent.
@@ -91,6 +124,7 @@ pub(crate) async fn watch(links: Arc<Links>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rounds = Rounds::from(Instant::now());
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        links.look_at_outboxes();
         if rounds.counts(Instant::now()) {
             links.close_silent();
         }

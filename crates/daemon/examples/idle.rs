@@ -6,13 +6,14 @@
 //! cargo run -p daemon --example idle -- --topology configs/local.toml --name gate@0
 //! ```
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use daemon::{Booted, BridgeBoot, Daemon};
 use protocol::v1::Role;
-use tokio::net::TcpListener;
-use tracing::info;
+use tokio::{net::TcpListener, sync::watch};
+use topology::Topology;
+use tracing::{debug, info};
 
 /// Takes a gate's name and its address, and does nothing with them.
 #[derive(Parser)]
@@ -42,7 +43,11 @@ fn main() -> ExitCode {
         }),
         Ok(cli) => daemon::run(&cli.args, Role::Gate, async |daemon| {
             let _listener = gate(&daemon)?;
-            work(daemon, &cli).await
+            let plan = daemon.plan.clone();
+            tokio::select! {
+                ended = work(daemon, &cli) => ended,
+                () = follow(plan) => Ok(()),
+            }
         }),
         Err(exit) => exit.into(),
     }
@@ -58,6 +63,16 @@ fn gate(daemon: &Daemon) -> anyhow::Result<Option<TcpListener>> {
         info!(tcp = %listener.local_addr()?, "listening");
     }
     Ok(listener)
+}
+
+/// Says what the topology says, whenever it has been read again.
+async fn follow(mut plan: watch::Receiver<Arc<Topology>>) {
+    while plan.changed().await.is_ok() {
+        let limits = plan.borrow_and_update().limits.clone();
+        info!(frame_burst = limits.frame_burst, "plan changed");
+        debug!(?limits, "in detail");
+    }
+    std::future::pending::<()>().await;
 }
 
 fn bridge(daemon: &Daemon<BridgeBoot>) {

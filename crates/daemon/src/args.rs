@@ -24,9 +24,10 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 
-    /// How log lines are written; RUST_LOG chooses which
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
+    /// How log lines are written, whatever the file says in log.format; RUST_LOG
+    /// chooses which, whatever it says in log.level
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
 }
 
 /// How log lines are written.
@@ -37,6 +38,18 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for collectors.
     Json,
+    /// Fields, to the journal of systemd.
+    Journald,
+}
+
+impl From<LogFormat> for topology::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => topology::LogFormat::Text,
+            LogFormat::Json => topology::LogFormat::Json,
+            LogFormat::Journald => topology::LogFormat::Journald,
+        }
+    }
 }
 
 /// Reads the command line. A wrong one is explained on stderr, `--help` and
@@ -79,7 +92,7 @@ mod tests {
         assert_eq!(args.topology, PathBuf::from("a.toml"));
         assert_eq!(args.name.as_str(), "gate@3");
         assert_eq!(args.set, ["a=1", "b=2"]);
-        assert_eq!(args.log_format, LogFormat::Text);
+        assert_eq!(args.log_format, None);
     }
 
     #[test]
@@ -91,6 +104,6 @@ mod tests {
     #[test]
     fn json_logs_are_asked_for_by_name() {
         let args = parsed("gate --topology a.toml --name gate@0 --log-format json").unwrap();
-        assert_eq!(args.log_format, LogFormat::Json);
+        assert_eq!(args.log_format, Some(LogFormat::Json));
     }
 }

@@ -6,8 +6,12 @@
 //!   and has a file of its own.
 //! - [`boot`] finds the process in the topology; a wrong file or name ends it
 //!   with an [`Exit`] code of its own before any socket opens.
+//! - SIGHUP has the topology read again. What of it takes effect at once is told to
+//!   the work by [`Daemon::plan`], the rest is named in the log.
 //! - [`Shutdown`] is the first signal and the second; [`Readiness`] what
 //!   `/readyz` says; [`bind`] opens a socket or says what to change.
+//!
+//! [`catalogue`] says what every metric is, whoever measures it.
 //!
 //! `examples/idle.rs` is a whole daemon that does nothing. This crate knows no
 //! role's work, and links no Python. Two things are the process's own and
@@ -16,7 +20,9 @@
 
 mod args;
 mod boot;
+pub mod catalogue;
 mod exit;
+mod hangup;
 pub mod http;
 mod limits;
 mod listen;
@@ -24,6 +30,7 @@ mod log;
 mod process;
 mod readiness;
 mod recorder;
+mod reload;
 mod run;
 mod shutdown;
 pub mod systemd;
@@ -32,13 +39,14 @@ mod version;
 pub use args::{Args, LogFormat, parse};
 pub use boot::{Boot, BootError, Booted, BridgeBoot, boot, boot_bridge, role_name};
 pub use exit::{EXIT_CODES, Exit};
+pub use hangup::{Hangup, Hangups};
 pub use http::HttpServer;
 pub use limits::raise_file_limit;
 pub use listen::{BindError, ListenSite, bind};
-pub use log::{COLOR_VARIABLE, init_tracing, wants_colour};
+pub use log::{COLOR_VARIABLE, init_tracing, set_levels, wants_colour};
 pub use process::ProcessSample;
 pub use readiness::Readiness;
-pub use recorder::Metrics;
+pub use recorder::{Metrics, set_info};
 pub use run::{Daemon, Drain, run, run_bridge};
 pub use shutdown::{Shutdown, Trigger};
 pub use systemd::{ready, stopping};

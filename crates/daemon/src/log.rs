@@ -1,45 +1,108 @@
-//! Log lines: to stderr, as text or as JSON, in colour only where it is seen.
+//! Log lines: as text, as JSON, or as fields to the journal of systemd; which of
+//! them are written can be changed while the process runs.
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::OnceLock,
+};
 
-use tracing::Level;
-use tracing_subscriber::EnvFilter;
-
-use crate::LogFormat;
+use topology::{Log, LogFormat};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    reload::{self, Handle},
+    util::SubscriberInitExt,
+};
 
 /// `always` or `never` overrules what [`init_tracing`] finds out by itself.
 /// `redrabbit up` sets it for its children, which write to a pipe that ends at
 /// a terminal.
 pub const COLOR_VARIABLE: &str = "REDRABBIT_LOG_COLOR";
 
-/// Sends what `tracing` records to stderr. `RUST_LOG` chooses what is
-/// recorded, `info` and graver unless set; parts of it that make no sense are
-/// named on stderr and left out. Only the first call in a process counts.
-pub fn init_tracing(format: LogFormat) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(Level::INFO.into())
-        .from_env_lossy();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        // Whoever read the log may have gone. It says so with `eprintln!`, which
-        // panics then, on whatever task has something to log.
-        .log_internal_errors(false);
+/// What chooses lines whatever the topology says.
+const FILTER_VARIABLE: &str = "RUST_LOG";
+
+/// Of the one subscriber that a process has.
+static LEVELS: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Sends what `tracing` records where `format` says: to stderr, or to the journal.
+/// `RUST_LOG` chooses what is recorded; where it is not set, `levels`. Parts of
+/// either that make no sense are named on stderr and left out. Only the first call in
+/// a process counts.
+pub fn init_tracing(format: LogFormat, levels: &str) {
+    let (filter, handle) = reload::Layer::new(filter(levels));
+    let registry = tracing_subscriber::registry().with(filter);
     // It fails only where a test or an embedding program has set up its own
     // subscriber, which is then the one to keep.
-    let _ = match format {
-        LogFormat::Text => builder.with_ansi(colour_on_stderr()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let set = match format {
+        LogFormat::Text => registry
+            .with(lines().with_ansi(colour_on_stderr()))
+            .try_init(),
+        LogFormat::Json => registry.with(lines().json().flatten_event(true)).try_init(),
+        LogFormat::Journald => registry.with(journal()).try_init(),
     };
+    if set.is_ok() {
+        let _ = LEVELS.set(handle);
+    }
+}
+
+/// Records from now on what `levels` says, unless `RUST_LOG` is set. Says whether it
+/// is so.
+pub fn set_levels(levels: &str) -> bool {
+    let free = variable(FILTER_VARIABLE).is_none_or(|text| text.is_empty());
+    let change = |handle: &Handle<EnvFilter, Registry>| handle.reload(filter(levels)).is_ok();
+    free && LEVELS.get().is_some_and(change)
+}
+
+/// The format that counts: what the command line says, before the topology.
+pub(crate) fn format(argument: Option<crate::LogFormat>, log: &Log) -> LogFormat {
+    argument.map_or(log.format, LogFormat::from)
+}
+
+fn filter(levels: &str) -> EnvFilter {
+    let builder = EnvFilter::builder().with_default_directive(Level::INFO.into());
+    match variable(FILTER_VARIABLE).filter(|text| !text.is_empty()) {
+        Some(text) => builder.parse_lossy(text),
+        None => builder.parse_lossy(levels),
+    }
+}
+
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>() -> tracing_subscriber::fmt::Layer<
+    S,
+    tracing_subscriber::fmt::format::DefaultFields,
+    tracing_subscriber::fmt::format::Format,
+    fn() -> std::io::Stderr,
+> {
+    tracing_subscriber::fmt::layer()
+        .with_writer(stderr as fn() -> std::io::Stderr)
+        // Whoever read the log may have gone. It says so with `eprintln!`, which
+        // panics then, on whatever task has something to log.
+        .log_internal_errors(false)
+}
+
+/// The journal, or stderr where there is none.
+fn journal<S: Subscriber + for<'a> LookupSpan<'a>>() -> Box<dyn Layer<S> + Send + Sync> {
+    match tracing_journald::layer() {
+        Ok(journal) => journal.with_field_prefix(None).boxed(),
+        Err(error) => {
+            eprintln!("the journal of systemd is not there ({error}): logging to stderr");
+            lines().with_ansi(false).boxed()
+        }
+    }
 }
 
 fn colour_on_stderr() -> bool {
-    let variable = |name| std::env::var(name).ok();
     wants_colour(
         variable(COLOR_VARIABLE).as_deref(),
         variable("NO_COLOR").as_deref(),
         stderr().is_terminal(),
     )
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Whether to write colour, by our own variable, by `NO_COLOR`
@@ -69,5 +132,16 @@ mod tests {
         assert!(wants_colour(Some("always"), Some("1"), false));
         assert!(!wants_colour(Some("never"), None, true));
         assert!(!wants_colour(Some("nonsense"), None, false));
+    }
+
+    #[test]
+    fn the_command_line_says_how_lines_are_written_before_the_topology_does() {
+        let log = Log {
+            level: "info".to_owned(),
+            format: LogFormat::Journald,
+        };
+        assert_eq!(format(None, &log), LogFormat::Journald);
+        let json = Some(crate::LogFormat::Json);
+        assert_eq!(format(json, &log), LogFormat::Json);
     }
 }

@@ -8,6 +8,8 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
+use crate::recorder::describe;
+
 /// What a process has taken at one moment. What could not be read is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProcessSample {
@@ -21,6 +23,10 @@ pub struct ProcessSample {
     pub cpu_seconds: Option<f64>,
     /// Threads alive.
     pub threads: Option<u64>,
+    /// Memory addressed.
+    pub virtual_bytes: Option<u64>,
+    /// When it was started, in seconds since 1970.
+    pub started_at: Option<f64>,
 }
 
 impl ProcessSample {
@@ -37,54 +43,30 @@ impl ProcessSample {
                 .as_ref()
                 .map(|stat| stat.ticks as f64 / clock_ticks_per_second() as f64),
             threads: stat.as_ref().map(|stat| stat.threads),
+            virtual_bytes: stat.as_ref().map(|stat| stat.virtual_bytes),
+            started_at: stat.as_ref().and_then(|stat| started_at(stat.started)),
         }
     }
 
-    /// The sample in Prometheus' text format. It is written by hand because
+    /// Appends the sample in Prometheus' text format. It is written by hand because
     /// the counters of the recorder are whole numbers, and seconds are not.
-    pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, kind: &str, help: &str, value: Option<String>| {
+    pub fn write(&self, text: &mut String) {
+        let mut line = |name: &str, value: Option<String>| {
             if let Some(value) = value {
+                describe(text, name);
                 // Writing to a String does not fail.
-                let _ = write!(
-                    text,
-                    "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-                );
+                let _ = writeln!(text, "{name} {value}");
             }
         };
         let whole = |value: Option<u64>| value.map(|value| value.to_string());
-        line(
-            "process_open_fds",
-            "gauge",
-            "Files and sockets open.",
-            whole(self.open_fds),
-        );
-        line(
-            "process_max_fds",
-            "gauge",
-            "Files and sockets that may be open.",
-            whole(self.max_fds),
-        );
-        line(
-            "process_resident_memory_bytes",
-            "gauge",
-            "Memory in RAM.",
-            whole(self.resident_bytes),
-        );
-        line(
-            "process_cpu_seconds_total",
-            "counter",
-            "Processor time taken.",
-            self.cpu_seconds.map(|seconds| format!("{seconds:.2}")),
-        );
-        line(
-            "process_threads",
-            "gauge",
-            "Threads alive.",
-            whole(self.threads),
-        );
-        text
+        let seconds = |value: Option<f64>| value.map(|value| format!("{value:.2}"));
+        line("process_start_time_seconds", seconds(self.started_at));
+        line("process_cpu_seconds_total", seconds(self.cpu_seconds));
+        line("process_resident_memory_bytes", whole(self.resident_bytes));
+        line("process_virtual_memory_bytes", whole(self.virtual_bytes));
+        line("process_open_fds", whole(self.open_fds));
+        line("process_max_fds", whole(self.max_fds));
+        line("process_threads", whole(self.threads));
     }
 }
 
@@ -93,6 +75,9 @@ impl ProcessSample {
 struct Stat {
     ticks: u64,
     threads: u64,
+    /// In ticks since the machine was started.
+    started: u64,
+    virtual_bytes: u64,
     pages: u64,
 }
 
@@ -106,9 +91,23 @@ impl Stat {
         Some(Stat {
             ticks: field(14)? + field(15)?,
             threads: field(20)?,
+            started: field(22)?,
+            virtual_bytes: field(23)?,
             pages: field(24)?,
         })
     }
+}
+
+/// Counted from the start of the machine, as the kernel knows it.
+fn started_at(ticks: u64) -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let mut lines = stat.lines();
+    let booted: u64 = lines
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(booted as f64 + ticks as f64 / clock_ticks_per_second() as f64)
 }
 
 fn open_fds() -> Option<u64> {
@@ -131,6 +130,8 @@ mod tests {
             Some(Stat {
                 ticks: 300,
                 threads: 7,
+                started: 12345,
+                virtual_bytes: 1_000_000,
                 pages: 321
             })
         );
@@ -150,6 +151,10 @@ mod tests {
         assert!(sample.resident_bytes > Some(100_000), "{sample:?}");
         assert!(sample.threads > Some(0), "{sample:?}");
         assert!(sample.cpu_seconds.is_some(), "{sample:?}");
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+        let age = now.as_secs_f64() - sample.started_at.unwrap();
+        assert!((-2.0..600.0).contains(&age), "{age} s old");
     }
 
     #[test]
@@ -158,8 +163,10 @@ mod tests {
             cpu_seconds: Some(1.25),
             ..ProcessSample::default()
         };
+        let mut text = String::new();
+        sample.write(&mut text);
         assert_eq!(
-            sample.to_text(),
+            text,
             "# HELP process_cpu_seconds_total Processor time taken.\n\
              # TYPE process_cpu_seconds_total counter\n\
              process_cpu_seconds_total 1.25\n"

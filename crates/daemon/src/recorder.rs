@@ -1,11 +1,19 @@
 //! Where the numbers of the `metrics` facade are kept until they are asked for.
 
-use std::sync::OnceLock;
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::warn;
 
-use crate::{build_version, process::ProcessSample};
+use crate::{
+    build_version,
+    catalogue::{self, Kind},
+    process::ProcessSample,
+};
 
 /// Reads what the process has recorded.
 #[derive(Clone, Debug)]
@@ -13,11 +21,12 @@ pub struct Metrics {
     handle: PrometheusHandle,
 }
 
-/// Upper bounds of the buckets of every histogram whose name ends in
-/// `_seconds`: from a memory link's microseconds to the longest deadline.
-const SECONDS: [f64; 14] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
-];
+/// Upper bounds of the buckets of a histogram that the catalogue does not have:
+/// those of tests.
+const SECONDS: [f64; 6] = [0.000_5, 0.005, 0.05, 0.5, 5.0, 50.0];
+
+/// Metrics that say something with their labels, in Prometheus' text.
+static INFOS: Mutex<BTreeMap<&'static str, String>> = Mutex::new(BTreeMap::new());
 
 impl Metrics {
     /// Records from now on, once in a process; later calls read the same
@@ -27,16 +36,13 @@ impl Metrics {
         static INSTALLED: OnceLock<Metrics> = OnceLock::new();
         INSTALLED
             .get_or_init(|| {
-                let recorder = PrometheusBuilder::new()
-                    .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
-                    .expect("the list of buckets is not empty")
-                    .build_recorder();
+                let recorder = builder().build_recorder();
                 let handle = recorder.handle();
                 if let Err(error) = metrics::set_global_recorder(recorder) {
                     warn!(%error, "metrics go elsewhere");
                 }
-                metrics::describe_gauge!("redrabbit_build_info", "Always 1; see its label.");
-                metrics::gauge!("redrabbit_build_info", "version" => build_version()).set(1.0);
+                catalogue::describe();
+                set_info("redrabbit_build_info", &[("version", build_version())]);
                 Metrics { handle }
             })
             .clone()
@@ -46,7 +52,19 @@ impl Metrics {
     /// included.
     pub fn to_text(&self) -> String {
         let mut text = self.handle.render();
-        text.push_str(&ProcessSample::take().to_text());
+        // Counters that are not whole numbers are kept as gauges.
+        for metric in catalogue::all().filter(|metric| metric.kind == Kind::Seconds) {
+            let kept = format!("# TYPE {} gauge\n", metric.name);
+            if text.contains(&kept) {
+                text = text.replace(&kept, &format!("# TYPE {} counter\n", metric.name));
+            }
+        }
+        for (name, labels) in infos().iter() {
+            describe(&mut text, name);
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{name}{{{labels}}} 1");
+        }
+        ProcessSample::take().write(&mut text);
         text
     }
 
@@ -54,5 +72,80 @@ impl Metrics {
     /// they grow until they are next read.
     pub fn fold(&self) {
         self.handle.run_upkeep();
+    }
+}
+
+/// Says something with a metric that is always 1. What it said before is forgotten,
+/// so that a label which changes all the time makes no time series of the past.
+pub fn set_info(name: &'static str, labels: &[(&str, &str)]) {
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
+        .collect();
+    infos().insert(name, labels.join(","));
+}
+
+/// The lines before the samples of a metric.
+pub(crate) fn describe(text: &mut String, name: &str) {
+    if let Some(metric) = catalogue::find(name) {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "# HELP {name} {}", metric.help);
+        let _ = writeln!(text, "# TYPE {name} {}", metric.kind.as_str());
+    }
+}
+
+fn infos() -> MutexGuard<'static, BTreeMap<&'static str, String>> {
+    INFOS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn escaped(value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    value.replace('\n', "\\n")
+}
+
+fn builder() -> PrometheusBuilder {
+    const BUCKETS: &str = "the list of buckets is not empty";
+    let builder = PrometheusBuilder::new();
+    let mut builder = builder
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .expect(BUCKETS);
+    for metric in catalogue::all() {
+        if let Kind::Histogram(buckets) = metric.kind {
+            let name = Matcher::Full(metric.name.to_owned());
+            builder = builder
+                .set_buckets_for_metric(name, buckets)
+                .expect(BUCKETS);
+        }
+    }
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_info_has_one_time_series_whatever_its_labels_say() {
+        set_info("redrabbit_script_info", &[("hash", "old")]);
+        set_info("redrabbit_script_info", &[("hash", "a \"new\"\none")]);
+        let text = Metrics::install().to_text();
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("redrabbit_script_info"))
+            .collect();
+        assert_eq!(
+            lines,
+            ["redrabbit_script_info{hash=\"a \\\"new\\\"\\none\"} 1"]
+        );
+        assert!(text.contains("# TYPE redrabbit_script_info gauge\n"));
+    }
+
+    #[test]
+    fn counted_seconds_are_a_counter_to_prometheus() {
+        let metrics = Metrics::install();
+        metrics::gauge!("redrabbit_handler_seconds_total", "handler" => "f").set(0.25);
+        let text = metrics.to_text();
+        assert!(text.contains("# TYPE redrabbit_handler_seconds_total counter\n"));
+        assert!(text.contains("redrabbit_handler_seconds_total{handler=\"f\"} 0.25\n"));
     }
 }

@@ -1,22 +1,26 @@
 //! The frame around a daemon: everything before and after its own work.
 
-use std::{future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::Future, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use protocol::v1::Role;
-use tokio::{net::TcpListener, runtime};
+use tokio::{net::TcpListener, runtime, sync::watch};
 use tracing::{error, info, warn};
 
 use crate::{
     Args, BindError, Boot, BootError, Booted, BridgeBoot, Exit, HttpServer, Readiness, Shutdown,
-    bind, boot, boot_bridge, build_version, http, init_tracing, raise_file_limit, systemd,
+    bind, boot, boot_bridge, build_version, http, init_tracing, log, raise_file_limit,
+    reload::Reload, systemd,
 };
 
 /// What a daemon's own work is given. `B` is a [`Boot`] but for bridges, whose is a
 /// [`BridgeBoot`].
 #[derive(Debug)]
-pub struct Daemon<B = Boot> {
+pub struct Daemon<B: Booted = Boot> {
     /// Which node it is, in which group or groups.
-    pub boot: B,
+    pub boot: Arc<B>,
+    /// What the file says now: it is read again on SIGHUP. What takes effect only in a
+    /// process that is started is in there as well, and not to be taken from it.
+    pub plan: watch::Receiver<Arc<B::Plan>>,
     /// When to stop.
     pub shutdown: Shutdown,
     /// Whether it takes work.
@@ -72,7 +76,7 @@ fn run_from<B, F>(
     work: impl FnOnce(Daemon<B>) -> F,
 ) -> ExitCode
 where
-    B: Booted,
+    B: Booted + Send + Sync + 'static,
     F: Future<Output = anyhow::Result<()>>,
 {
     let boot = match boot {
@@ -82,7 +86,9 @@ where
             return error.exit().into();
         }
     };
-    init_tracing(args.log_format);
+    let plan = boot.plan();
+    let said = B::log(&plan);
+    init_tracing(log::format(args.log_format, said), &said.level);
     match run_booted(boot, work) {
         Ok(()) => {
             info!("stopped");
@@ -98,9 +104,10 @@ where
 
 fn run_booted<B, F>(boot: B, work: impl FnOnce(Daemon<B>) -> F) -> anyhow::Result<()>
 where
-    B: Booted,
+    B: Booted + Send + Sync + 'static,
     F: Future<Output = anyhow::Result<()>>,
 {
+    let boot = Arc::new(boot);
     let files = raise_file_limit().unwrap_or_else(|error| {
         warn!(%error, "limit of open files left as it was");
         0
@@ -118,10 +125,14 @@ where
         let shutdown = Shutdown::on_signals()?;
         let watchdog = systemd::spawn_watchdog();
         let readiness = Readiness::starting();
-        let pages = serve_pages(&boot, &readiness)?;
+        let (plan_tx, plan) = watch::channel(boot.plan());
+        let reload = Reload::listen(&boot, plan_tx, &readiness, &shutdown)?;
+        let reload = tokio::spawn(reload.run());
+        let pages = serve_pages(&*boot, &readiness)?;
         let insisted = shutdown.clone();
         let work = work(Daemon {
             boot,
+            plan,
             shutdown,
             readiness,
         });
@@ -134,6 +145,7 @@ where
         if let Some(pages) = pages {
             pages.stop(HTTP_GRACE).await;
         }
+        reload.abort();
         if let Some(watchdog) = watchdog {
             watchdog.abort();
         }
@@ -161,12 +173,30 @@ impl<B: Booted> Daemon<B> {
         systemd::ready();
     }
 
+    /// Shows `take` what the file says, whenever it has been read again. It does not
+    /// end.
+    pub async fn follow(&self, mut take: impl FnMut(&B::Plan)) {
+        let mut plan_rx = self.plan.clone();
+        // What was read again before the work has begun is shown as well.
+        while plan_rx.changed().await.is_ok() {
+            let plan = Arc::clone(&plan_rx.borrow_and_update());
+            take(&plan);
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// What the node has to finish its work when it is told to stop, by what the file
+    /// says now.
+    pub fn drain_grace(&self) -> Duration {
+        B::drain_grace(&self.plan.borrow())
+    }
+
     /// Lets `work` finish what is under way, for the topology's grace period
     /// and two seconds more, or until a second signal. Says on `/readyz`, to
     /// the service manager and in the log that the daemon drains, and how that
     /// ended.
     pub async fn drain(&self, work: impl Future<Output = ()>) -> Drain {
-        let grace = self.boot.drain_grace();
+        let grace = self.drain_grace();
         self.readiness.set_not_ready("draining");
         systemd::stopping();
         info!(grace_seconds = grace.as_secs_f64(), "draining");

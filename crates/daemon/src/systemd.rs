@@ -3,7 +3,10 @@
 //! Every message is a courtesy. Where nobody listens (no `NOTIFY_SOCKET`) it
 //! goes nowhere, and where sending fails, the daemon goes on.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
@@ -12,6 +15,14 @@ use tracing::debug;
 /// The daemon does its work from now on.
 pub fn ready() {
     send(&[NotifyState::Ready]);
+}
+
+/// The daemon reads its topology again; [`ready`] says that it has.
+pub fn reloading() {
+    // The time of it is what newer service managers ask for.
+    let mut states = vec![NotifyState::Reloading];
+    states.extend(NotifyState::monotonic_usec_now().ok());
+    send(&states);
 }
 
 /// The daemon has begun to stop.
@@ -26,6 +37,16 @@ pub fn status(text: &str) {
     send(&[NotifyState::Status(&line)]);
 }
 
+/// Whether a loop on which the process depends is stuck, though the runtime is not.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// Another loop than the runtime's says how it is, that of a script: while `held`, the
+/// service manager is not told that the process is alive, and puts an end to it when that
+/// has lasted for as long as the unit says.
+pub fn hold_watchdog(held: bool) {
+    HELD.store(held, Ordering::Relaxed);
+}
+
 /// Tells the service manager again and again that the runtime still runs its
 /// tasks, if the unit asks for it (`WatchdogSec=`): twice in each period, from
 /// a task of the runtime, so that a runtime that is stuck falls silent.
@@ -36,7 +57,9 @@ pub fn spawn_watchdog() -> Option<JoinHandle<()>> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            send(&[NotifyState::Watchdog]);
+            if !HELD.load(Ordering::Relaxed) {
+                send(&[NotifyState::Watchdog]);
+            }
         }
     }))
 }

@@ -11,7 +11,7 @@ use protocol::{
     CallError, Envelope, ErrorKind, NodeId, NodeName,
     envelope::{EnvelopeKind, MAX_METHOD_BYTES, Text},
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 use crate::{
     calls::{CallId, Ended},
@@ -55,7 +55,7 @@ impl Shared {
     /// Calls, and waits for the end.
     pub(crate) async fn call(&self, asking: Asking) -> Outcome {
         let (outcome_tx, outcome_rx) = oneshot::channel();
-        let begun = self.begin(asking, Waiter::Future(outcome_tx));
+        let begun = self.begin(asking, Waiter::future(outcome_tx));
         // The call is in the table; whichever way this function ends, it is taken out.
         let mut pending = begun.map(|begun| PendingCall {
             shared: self,
@@ -72,7 +72,7 @@ impl Shared {
     /// Calls; `then` is told of the end.
     pub(crate) fn call_then(&self, asking: Asking, then: Box<dyn FnOnce(Outcome) + Send>) {
         // Whoever was not begun has been told.
-        let _ = self.begin(asking, Waiter::Function(then));
+        let _ = self.begin(asking, Waiter::function(then));
     }
 
     /// Begins a call, whose end the waiter is told: here already, if it cannot begin.
@@ -91,11 +91,11 @@ impl Shared {
         let (own, slot) = match ready {
             Ok(ready) => ready,
             Err(error) => {
-                waiter.end(Err(error));
+                waiter.end(&self.call_times, Err(error));
                 return None;
             }
         };
-        let now = Instant::now();
+        let now = waiter.begun();
         let deadline = now.checked_add(wait).unwrap_or(now + FAR_FUTURE);
         let id = self.calls().begin(destination, deadline, waiter);
         let envelope = Envelope {
@@ -121,7 +121,7 @@ impl Shared {
             Err(reason) => {
                 let waiter = self.calls().end(id);
                 if let Some(waiter) = waiter {
-                    waiter.end(Err(not_taken(reason, destination)));
+                    waiter.end(&self.call_times, Err(not_taken(reason, destination)));
                 }
                 None
             }
@@ -139,14 +139,17 @@ impl Shared {
             self.pairs.cancel_calls(*destination, calls);
         }
         for call in ended {
-            call.waiter.end(Err(error.clone()));
+            call.waiter.end(&self.call_times, Err(error.clone()));
         }
     }
 }
 
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
-        drop(self.shared.calls().end(self.begun.id));
+        let waiter = self.shared.calls().end(self.begun.id);
+        if let Some(waiter) = waiter {
+            waiter.given_up(&self.shared.call_times);
+        }
         if let Some(sequence) = self.begun.sequence {
             self.shared.pairs.cancel(&self.begun.slot, sequence);
         }

@@ -167,7 +167,7 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
         return refuse(CallError::new(ErrorKind::Overloaded, message));
     };
     let wait = match envelope.deadline_ms {
-        0 => shared.config.call_timeout,
+        0 => shared.call_timeout(),
         ms => Duration::from_millis(ms.into()),
     }
     .min(LONGEST_WAIT);

@@ -45,6 +45,7 @@ mod dispatch;
 mod driver;
 mod link;
 mod membership;
+mod metrics;
 mod node;
 mod pairs;
 mod replica;

@@ -3,8 +3,12 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
-use protocol::v1::{
-    Held, Hello, JoinRequest, JoinResponse, join_request::Request, registry_client::RegistryClient,
+use protocol::{
+    Secret,
+    v1::{
+        Held, Hello, JoinRequest, JoinResponse, join_request::Request,
+        registry_client::RegistryClient,
+    },
 };
 use rand::RngExt;
 use tokio::{
@@ -105,7 +109,8 @@ impl Membership {
     }
 
     /// Joins again after a pause, as the node that it was if it holds something.
-    pub(crate) fn rejoin(&mut self, held: Option<Held>) {
+    pub(crate) fn rejoin(&mut self, held: Option<Held>, secret: Secret) {
+        self.config.secret = secret;
         if held.is_none() {
             self.incarnation = rand::random();
         }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use prost::Message;
 use protocol::{
-    CallError, Envelope, ErrorKind, GroupName, NodeId, NodeName,
+    CallError, Envelope, ErrorKind, GroupName, NodeId, NodeName, Secret,
     envelope::{EnvelopeKind, Text},
     v1::{Crossing, GroupLink, LeastLoadedRequest, NodeState, Role, Script},
 };
@@ -150,7 +150,7 @@ impl Node {
     /// The handler's own, or `Unimplemented`, `Unavailable`, `DeadlineExceeded`,
     /// `Overloaded`, `TooLarge`.
     pub async fn call(&self, destination: NodeId, method: impl Into<Text>, body: Bytes) -> Outcome {
-        self.call_within(destination, method, body, self.shared.config.call_timeout)
+        self.call_within(destination, method, body, self.shared.call_timeout())
             .await
     }
 
@@ -308,6 +308,17 @@ impl Node {
     /// How many calls are under way.
     pub fn pending_calls(&self) -> usize {
         self.shared.calls().len()
+    }
+
+    /// How long a call waits for its answer from now on, unless it says otherwise.
+    pub fn set_call_timeout(&self, call_timeout: Duration) {
+        self.shared.set_call_timeout(call_timeout);
+    }
+
+    /// What the node shows when it joins from now on. While it is in its group, it
+    /// stays there.
+    pub fn set_secret(&self, secret: Secret) {
+        self.shared.set_secret(secret);
     }
 
     /// How much the node carries, in its role's own unit. The directory hears of

@@ -28,6 +28,7 @@ use crate::{
     channel::{Arrival, Broker, Pair, Routes},
     crossing::Seen,
     link::LinkSender,
+    metrics::Stock,
 };
 
 /// All pairs of a membership.
@@ -412,6 +413,17 @@ impl Pairs {
     /// Whether there is something for [`tick`](Self::tick) to do.
     pub(crate) fn is_awake(&self) -> bool {
         self.awake.load(Ordering::SeqCst)
+    }
+
+    /// What has not been acknowledged, of all pairs.
+    pub(crate) fn stock(&self) -> Stock {
+        let mut stock = Stock::default();
+        for slot in &self.table {
+            let state = slot.lock();
+            stock.messages += state.pair.outgoing.len() as u64;
+            stock.bytes += state.pair.outgoing.bytes() as u64;
+        }
+        stock
     }
 
     /// Whether everything that was sent has been acknowledged.

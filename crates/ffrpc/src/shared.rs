@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use protocol::{
-    CallError, ErrorKind, NodeId,
+    CallError, ErrorKind, NodeId, Secret,
     v1::{NodeState, Report, Role, registry_client::RegistryClient},
 };
 use tokio::{sync::watch, time::Instant};
@@ -22,6 +22,7 @@ use crate::{
     config::NodeConfig,
     crossing::Bridges,
     dispatch::answer_envelope,
+    metrics::CallTimes,
     pairs::{Pairs, Slot},
     replica::Replica,
     services::{NodeEvent, Services},
@@ -38,6 +39,8 @@ pub(crate) type Outcome = Result<Bytes, CallError>;
 /// an insertion, and never while anything waits.
 pub(crate) struct Shared {
     pub(crate) config: NodeConfig,
+    call_timeout: AtomicU64,
+    secret: Mutex<Secret>,
     pub(crate) services: Services,
     pub(crate) pairs: Pairs,
     pub(crate) report: watch::Sender<Report>,
@@ -46,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     replica: RwLock<Replica>,
     calls: Mutex<Calls<Waiter>>,
+    pub(crate) call_times: CallTimes,
     pub(crate) bridges: Bridges,
     requests: AtomicUsize,
     /// Who the node is; 0 while it is nobody.
@@ -81,6 +85,8 @@ impl Shared {
         };
         Shared {
             pairs: Pairs::new(config.pair_bytes),
+            call_timeout: AtomicU64::new(nanos(config.call_timeout)),
+            secret: Mutex::new(config.secret.clone()),
             config,
             services,
             report: watch::Sender::new(Report {
@@ -88,12 +94,14 @@ impl Shared {
                 load: 0,
                 script: None,
                 groups: Vec::new(),
+                vitals: None,
             }),
             load: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             replica: RwLock::default(),
             calls: Mutex::default(),
+            call_times: CallTimes::new(),
             bridges: Bridges::default(),
             requests: AtomicUsize::new(0),
             id: AtomicU64::new(0),
@@ -104,6 +112,26 @@ impl Shared {
             strangers: Mutex::default(),
             token: Mutex::default(),
         }
+    }
+
+    /// How long a call waits for its answer, unless it says otherwise.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        Duration::from_nanos(self.call_timeout.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_call_timeout(&self, call_timeout: Duration) {
+        self.call_timeout
+            .store(nanos(call_timeout), Ordering::Relaxed);
+    }
+
+    /// What the node shows when it joins.
+    pub(crate) fn secret(&self) -> Secret {
+        let secret = self.secret.lock();
+        secret.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_secret(&self, secret: Secret) {
+        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = secret;
     }
 
     /// The node has this id now, and can be sent to.
@@ -203,7 +231,7 @@ impl Shared {
     pub(crate) fn answered(&self, id: CallId, source: NodeId, outcome: Outcome) {
         let waiter = self.calls().answered(id, source);
         if let Some(waiter) = waiter {
-            waiter.end(outcome);
+            waiter.end(&self.call_times, outcome);
         }
     }
 
@@ -354,4 +382,9 @@ pub(crate) fn gone(node: NodeId) -> CallError {
 
 pub(crate) fn lost() -> CallError {
     CallError::new(ErrorKind::Unavailable, "this node is not in its group")
+}
+
+/// Up to 584 years.
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

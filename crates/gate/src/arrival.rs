@@ -50,7 +50,6 @@ async fn arrive(
     client: Client,
 ) -> Result<Box<Connection>, CloseReason> {
     let Client { ip, kind, since } = client;
-    let limits = &shared.config.limits;
     let handle = Arc::new(shared.new_handle());
     let place = match shared.connections.enter(ip, &handle) {
         Ok(place) => place,
@@ -59,11 +58,11 @@ async fn arrive(
             return Err(reason);
         }
     };
-    let accepting = Transport::accept(kind, socket, limits.frame_bytes);
+    let accepting = Transport::accept(kind, socket, shared.frame_bytes());
     // Who can be told why it ends is told so: hence the transport first.
     let transport = tokio::select! {
         biased;
-        accepted = timeout_at(since + limits.verify_timeout, accepting) => {
+        accepted = timeout_at(since + shared.rules.verify_timeout(), accepting) => {
             accepted.unwrap_or(Err(CloseReason::VerifyTimeout))
         }
         reason = asked_to_end(&handle) => Err(reason),
@@ -89,7 +88,7 @@ async fn refuse(shared: &Shared, socket: TcpStream, kind: Kind, reason: CloseRea
     let Ok(_slot) = shared.refusals.try_acquire() else {
         return;
     };
-    let accepting = Transport::accept(kind, socket, shared.config.limits.frame_bytes);
+    let accepting = Transport::accept(kind, socket, shared.frame_bytes());
     if let Ok(Ok(transport)) = timeout(FAREWELL_TIME, accepting).await {
         let end = End { reason, text: None };
         transport.close(Batch::default(), Farewell::of(&end)).await;

@@ -13,6 +13,7 @@ use protocol::{client::Frame, v1::CloseReason};
 
 use crate::{
     group::Group,
+    live::Amount,
     pace::Pause,
     seat::{Room, Seat, Sent},
 };
@@ -33,7 +34,7 @@ pub(crate) struct Backlog {
 /// while a scene is away.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    limit: usize,
+    limit: Amount,
     held: AtomicUsize,
 }
 
@@ -58,13 +59,18 @@ impl Budget {
     /// For so many bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Budget {
-            limit,
+            limit: Amount::new(limit),
             held: AtomicUsize::new(0),
         }
     }
 
+    /// As much from now on.
+    pub(crate) fn set(&self, limit: usize) {
+        self.limit.set(limit);
+    }
+
     fn is_spent(&self) -> bool {
-        self.held.load(Ordering::Relaxed) >= self.limit
+        self.held.load(Ordering::Relaxed) >= self.limit.get()
     }
 
     fn take(&self, body: usize) {

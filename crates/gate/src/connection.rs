@@ -88,7 +88,8 @@ impl Connection {
         if let Some(socket) = transport.lend() {
             handle.lend(socket);
         }
-        let limits = &shared.config.limits;
+        // It may have changed since the socket was taken over.
+        transport.set_max_body(shared.frame_bytes());
         let online_time = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
@@ -107,7 +108,7 @@ impl Connection {
             presence: None,
             backlog: Backlog::new(&shared.held),
             give_up: None,
-            timer: Box::pin(sleep_until(client.since + limits.verify_timeout)),
+            timer: Box::pin(sleep_until(client.since + shared.rules.verify_timeout())),
             place,
         }
     }
@@ -185,8 +186,9 @@ impl Connection {
         }
     }
 
-    /// Something has changed on the way to the scene.
+    /// Something has changed on the way to the scene, or in what clients may do.
     fn go_on(&mut self) -> Option<End> {
+        self.transport.set_max_body(self.shared.frame_bytes());
         self.give_up = self
             .presence
             .as_ref()?

@@ -13,8 +13,12 @@ use std::{
 use bytes::Bytes;
 use dashmap::DashMap;
 use protocol::v1::CloseReason;
+use topology::Limits;
 
-use crate::handle::Handle;
+use crate::{
+    handle::{Handle, Taken},
+    live::Amount,
+};
 
 /// Every open connection, verified or not.
 ///
@@ -35,15 +39,26 @@ pub(crate) struct Connections {
     draining: AtomicBool,
 }
 
-/// How many connections there may be.
-#[derive(Clone, Copy, Debug)]
+/// How many connections there may be now.
+#[derive(Debug)]
 pub(crate) struct Bounds {
     /// Of those who have said who they are.
-    pub(crate) sessions: usize,
+    pub(crate) sessions: Amount,
     /// Of those who have not.
-    pub(crate) unverified: usize,
+    pub(crate) unverified: Amount,
     /// Of one address.
-    pub(crate) of_address: usize,
+    pub(crate) of_address: Amount,
+}
+
+impl Bounds {
+    /// Those of a gate with these limits.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Bounds {
+            sessions: Amount::new(limits.sessions_per_gate),
+            unverified: Amount::new(limits.unverified_per_gate),
+            of_address: Amount::new(limits.connections_per_address),
+        }
+    }
 }
 
 /// A connection's place among the others. It is free again when this is
@@ -94,7 +109,7 @@ impl Connections {
         };
         if let Some(address) = counted(ip) {
             let mut of_address = self.addresses.entry(address).or_insert(0);
-            if *of_address >= self.limits.of_address.max(1) {
+            if *of_address >= self.limits.of_address.get().max(1) {
                 return Err(CloseReason::AddressFull);
             }
             *of_address += 1;
@@ -123,6 +138,26 @@ impl Connections {
         }
     }
 
+    /// So many at most from now on. Those who are there stay, and newcomers wait
+    /// until enough of them have gone.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        let Bounds {
+            sessions,
+            unverified,
+            of_address,
+        } = &self.limits;
+        sessions.set(limits.sessions_per_gate);
+        unverified.set(limits.unverified_per_gate);
+        of_address.set(limits.connections_per_address);
+    }
+
+    /// Has every connection look at what holds for it.
+    pub(crate) fn stir_all(&self) {
+        for entry in &self.handles {
+            entry.value().stir();
+        }
+    }
+
     /// Asks every connection to end.
     pub(crate) fn close_all(&self, reason: CloseReason) {
         for entry in &self.handles {
@@ -146,10 +181,21 @@ impl Connections {
     }
 
     /// Adds one to the silent ones, and takes the oldest out if they are too many.
+    /// How many sessions there may be.
+    pub(crate) fn sessions_limit(&self) -> usize {
+        self.limits.sessions.get()
+    }
+
+    /// Frames and bytes that wait for clients, of all of them.
+    pub(crate) fn queued(&self) -> Taken {
+        let queued = self.handles.iter().map(|handle| handle.queued());
+        queued.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
     fn join_silent(&self, number: u64) -> Option<u64> {
         let mut silent = self.silent();
         silent.insert(number);
-        if silent.len() > self.limits.unverified.max(1) {
+        if silent.len() > self.limits.unverified.get().max(1) {
             silent.pop_first()
         } else {
             None
@@ -171,7 +217,7 @@ impl Place {
         if !was_silent {
             return Err(CloseReason::CrowdedOut);
         }
-        if of.sessions.fetch_add(1, Ordering::Relaxed) >= of.limits.sessions {
+        if of.sessions.fetch_add(1, Ordering::Relaxed) >= of.limits.sessions.get() {
             of.sessions.fetch_sub(1, Ordering::Relaxed);
             return Err(CloseReason::GateFull);
         }
@@ -226,9 +272,9 @@ mod tests {
 
     fn connections(sessions: usize, unverified: usize, of_address: usize) -> Arc<Connections> {
         Arc::new(Connections::new(Bounds {
-            sessions,
-            unverified,
-            of_address,
+            sessions: Amount::new(sessions),
+            unverified: Amount::new(unverified),
+            of_address: Amount::new(of_address),
         }))
     }
 

@@ -43,6 +43,11 @@ impl Directory {
         nodes.contains_key(&node)
     }
 
+    /// A node of that name.
+    pub(crate) fn find_named(&self, name: &NodeName) -> Option<NodeId> {
+        self.find(|id, entry| (entry.name == *name).then_some(id))
+    }
+
     /// A node is gone. Says whether it was here.
     pub(crate) fn remove(&self, node: NodeId) -> bool {
         self.write().remove(&node).is_some()

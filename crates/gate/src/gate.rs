@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use protocol::{
+    NodeName, Secret,
     client::{CMD_VERIFY, FLAG_NOTICE, encode_frame},
     v1::CloseReason,
 };
@@ -17,7 +18,7 @@ use crate::{
     close::FAREWELL_TIME,
     group::Group,
     listener::Acceptor,
-    sessions::Sessions,
+    sessions::{Sessions, Ways},
     shared::{GateConfig, Shared},
     transport::Kind,
 };
@@ -113,6 +114,11 @@ impl Gate {
         self.shared.group.ready().await;
     }
 
+    /// Its name in the group.
+    pub fn name(&self) -> &NodeName {
+        &self.shared.name
+    }
+
     /// How many clients have been let in and are there.
     pub fn sessions(&self) -> usize {
         self.shared.sessions.table.len()
@@ -126,6 +132,26 @@ impl Gate {
     /// Where clients connect over WebSocket.
     pub fn websocket_address(&self) -> Option<SocketAddr> {
         self.websocket
+    }
+
+    /// Lets clients in by these scenes, and within these limits, from now on. Those
+    /// who are there stay, and keep to the limits as well.
+    pub fn reconfigure(&self, config: &GateConfig) {
+        let GateConfig {
+            name: _,
+            verify,
+            enter,
+            limits,
+        } = config;
+        self.shared.set_limits(limits);
+        let ways = Ways::new(verify.clone(), enter.clone());
+        self.shared.sessions.set_ways(ways);
+        self.shared.group.set_call_timeout(limits.call_timeout);
+    }
+
+    /// Shows this secret when it joins from now on. Where it is, it stays.
+    pub fn set_secret(&self, secret: Secret) {
+        self.shared.group.set_secret(secret);
     }
 
     /// Waits until an operator asks for a drain, with `node.drain`.
@@ -189,7 +215,12 @@ async fn report_load(shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => shared.group.set_load(shared.sessions.table.len() as u64),
+            _ = ticks.tick() => {
+                shared.group.set_load(shared.sessions.table.len() as u64);
+                let connections = &shared.connections;
+                let (limit, queued) = (connections.sessions_limit(), connections.queued());
+                shared.sessions.metrics.stands(limit, queued);
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The group as the gate sees it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use protocol::{CallError, NodeId, v1};
+use protocol::{CallError, NodeId, Secret, v1};
 
 /// What a gate asks of its group. The node runtime stands behind it; tests put
 /// scenes of their own there. But for those that answer by a future, each is
@@ -39,6 +41,12 @@ pub(crate) trait Group: Send + Sync + 'static {
 
     /// Tells the directory how many sessions are here, some time soon.
     fn set_load(&self, sessions: u64);
+
+    /// How long a question to a scene may take from now on.
+    fn set_call_timeout(&self, _: Duration) {}
+
+    /// What the gate shows from now on to be let in.
+    fn set_secret(&self, _: Secret) {}
 
     /// Waits until the gate is in the group.
     fn ready(&self) -> BoxFuture<'static, ()>;

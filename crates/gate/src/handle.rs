@@ -160,6 +160,11 @@ impl<S: Direct> Handle<S> {
         tell(mailbox);
     }
 
+    /// Frames and bytes that wait, or are being written.
+    pub(crate) fn queued(&self) -> Taken {
+        self.lock().outbound.queued()
+    }
+
     /// Asks the connection to end.
     pub(crate) fn close(&self, reason: CloseReason) {
         let mut mailbox = self.lock();

@@ -41,6 +41,7 @@ mod group;
 mod handle;
 mod latest;
 mod listener;
+mod live;
 mod log_pace;
 mod mailbox;
 mod metrics;

@@ -7,7 +7,8 @@ use clap::Parser;
 use daemon::{Args, Daemon};
 use ffrpc::{Credentials, Uplink};
 use gate::{Gate, GateConfig, Listeners};
-use protocol::v1::Role;
+use protocol::{NodeName, v1::Role};
+use topology::Topology;
 
 /// Messages are made on one thread and freed on another, which costs the system's
 /// allocator a fifth of this daemon's time with 800 frames in flight.
@@ -38,31 +39,46 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         tcp: listen("tcp", place.tcp)?,
         websocket: listen("websocket", place.websocket)?,
     };
-    let config = GateConfig {
-        name,
-        verify: place.verify.clone(),
-        enter: place.enter.clone(),
-        limits: topology.limits.clone(),
-    };
+    let config = configured(&name, topology).context("not in the topology")?;
     let uplink = Uplink::Remote(topology.master.listen);
     let (secret, tls) = (topology.security.secret.clone(), daemon.boot.tls.clone());
     let credentials = Credentials::new(secret, tls, &topology.group);
     let build = daemon::build_version().to_owned();
     let gate = Gate::start(config, listeners, uplink, credentials, build);
 
-    tokio::select! {
-        () = gate.ready() => daemon.ready(),
-        () = daemon.shutdown.requested() => {}
-    }
-    tokio::select! {
-        () = daemon.shutdown.requested() => {}
+    let life = async {
+        gate.ready().await;
+        daemon.ready();
         // An operator asks as a first signal does, so that the next one insists.
-        () = gate.drain_requested() => daemon.shutdown.request(),
+        gate.drain_requested().await;
+        daemon.shutdown.request();
+    };
+    let follow = daemon.follow(|plan| {
+        if let Some(config) = configured(&name, plan) {
+            gate.reconfigure(&config);
+        }
+        gate.set_secret(plan.security.secret.clone());
+    });
+    tokio::select! {
+        () = daemon.shutdown.requested() => {}
+        () = life => {}
+        () = follow => {}
     }
-    let grace = topology.limits.drain_grace;
+    let grace = daemon.drain_grace();
     let forced = daemon.shutdown.forced();
     daemon
         .drain(async { _ = gate.drain(grace, forced).await })
         .await;
     Ok(())
+}
+
+/// What the topology says of this gate.
+fn configured(name: &NodeName, topology: &Topology) -> Option<GateConfig> {
+    let place = topology.gates.get(name)?;
+    Some(GateConfig {
+        name: name.clone(),
+        verify: place.verify.clone(),
+        enter: place.enter.clone(),
+        limits: topology.limits.clone(),
+    })
 }

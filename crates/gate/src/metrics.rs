@@ -1,14 +1,23 @@
-//! Everything that a gate measures. The hot path holds the counters it needs;
+//! Everything that a gate measures; what each is says the catalogue of metrics, in
+//! `daemon`. The hot path holds the counters it needs;
 //! rare events look theirs up.
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use metrics::{describe_counter, describe_gauge, describe_histogram};
 use protocol::{close_reason_name, v1::CloseReason};
 
-use crate::{handle::Pushed, pace::Pause, transport::Kind};
+use crate::{
+    handle::{Pushed, Taken},
+    pace::Pause,
+    transport::Kind,
+};
 
 /// Sessions that have been let in and are not gone.
 const SESSIONS: &str = "redrabbit_gate_sessions";
+/// Sessions that may be.
+const SESSIONS_LIMIT: &str = "redrabbit_gate_sessions_limit";
+/// Frames, and bytes, that wait in the send queues of all sessions.
+const QUEUE_FRAMES: &str = "redrabbit_gate_queue_frames";
+const QUEUE_BYTES: &str = "redrabbit_gate_queue_bytes";
 /// Open connections, verified or not, by `transport`: `tcp`, `websocket`.
 const CONNECTIONS: &str = "redrabbit_gate_connections";
 /// Connections that were accepted, by `transport`.
@@ -73,9 +82,8 @@ pub(crate) enum DropReason {
 }
 
 impl Metrics {
-    /// Describes and registers them, with the recorder of the process.
+    /// Registers them, with the recorder of the process.
     pub(crate) fn new() -> Self {
-        describe();
         Metrics {
             sessions: gauge!(SESSIONS),
             frames_in: counter!(FRAMES, "direction" => "in"),
@@ -92,6 +100,13 @@ impl Metrics {
             verify_seconds: histogram!(VERIFY),
             accept_errors: counter!(ACCEPT_ERRORS),
         }
+    }
+
+    /// How things stand, which is looked at now and then.
+    pub(crate) fn stands(&self, limit: usize, queued: Taken) {
+        gauge!(SESSIONS_LIMIT).set(limit as f64);
+        gauge!(QUEUE_FRAMES).set(queued.0 as f64);
+        gauge!(QUEUE_BYTES).set(queued.1 as f64);
     }
 
     /// A connection was accepted.
@@ -164,20 +179,4 @@ impl DropReason {
             DropReason::TooManyChannels => "too_many_channels",
         }
     }
-}
-
-fn describe() {
-    describe_gauge!(SESSIONS, "Clients that have been let in.");
-    describe_gauge!(CONNECTIONS, "Open connections.");
-    describe_counter!(ACCEPTED, "Connections accepted.");
-    describe_counter!(ACCEPT_ERRORS, "Connections the system would not accept.");
-    describe_counter!(REFUSED, "Connections that ended before they were let in.");
-    describe_counter!(CLOSED, "Connections ended.");
-    describe_counter!(FRAMES, "Frames from and to clients.");
-    describe_counter!(BYTES, "Bytes of frames from and to clients.");
-    describe_counter!(DROPPED, "Messages of scenes that came to nothing.");
-    describe_counter!(FRAMES_LOST, "Frames that went with their scene.");
-    describe_counter!(FRAMES_UNSENT, "Frames that no scene was sent.");
-    describe_counter!(PAUSED, "Times that a client's socket was not read on.");
-    describe_histogram!(VERIFY, "Time until the verifying scene answered.");
 }

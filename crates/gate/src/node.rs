@@ -1,14 +1,14 @@
 //! The gate as a node of its group: which messages it takes, and how it sends
 //! its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ffrpc::{Credentials, Message, Node, NodeConfig, NodeEvent, Services, Uplink};
 use futures_util::future::BoxFuture;
 use prost::Message as _;
 use protocol::{
-    CallError, NodeId, method,
+    CallError, NodeId, Secret, method,
     v1::{self, NodeState, Role},
 };
 
@@ -118,6 +118,14 @@ impl Group for Node {
 
     fn set_load(&self, sessions: u64) {
         Node::set_load(self, sessions);
+    }
+
+    fn set_call_timeout(&self, call_timeout: Duration) {
+        Node::set_call_timeout(self, call_timeout);
+    }
+
+    fn set_secret(&self, secret: Secret) {
+        Node::set_secret(self, secret);
     }
 
     fn ready(&self) -> BoxFuture<'static, ()> {

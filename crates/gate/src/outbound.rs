@@ -1,11 +1,11 @@
 //! What waits to be written to one client: bounded, so that a client that
 //! reads slowly costs itself its connection and nobody else anything.
 
-use std::{collections::VecDeque, io::IoSlice};
+use std::{collections::VecDeque, io::IoSlice, sync::Arc};
 
 use bytes::{Buf, Bytes};
 
-use crate::latest::Latest;
+use crate::{latest::Latest, live::Amount};
 
 /// As much is taken for one write, and then waits for the socket.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -15,13 +15,35 @@ const BATCH_FRAMES: usize = 64;
 /// the moment it is written.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    limit_frames: usize,
-    limit_bytes: usize,
+    room: Arc<SendRoom>,
     waiting: VecDeque<Bytes>,
     latest: Latest,
     /// Waiting and being written.
     frames: usize,
     bytes: usize,
+}
+
+/// What may wait for each client now.
+#[derive(Debug)]
+pub(crate) struct SendRoom {
+    frames: Amount,
+    bytes: Amount,
+}
+
+impl SendRoom {
+    /// Those of a gate with these limits.
+    pub(crate) fn new(frames: usize, bytes: usize) -> Self {
+        SendRoom {
+            frames: Amount::new(frames),
+            bytes: Amount::new(bytes),
+        }
+    }
+
+    /// As much from now on. What waits goes out.
+    pub(crate) fn set(&self, frames: usize, bytes: usize) {
+        self.frames.set(frames);
+        self.bytes.set(bytes);
+    }
 }
 
 /// Frames that have left the queue together and are being written.
@@ -51,10 +73,15 @@ pub(crate) enum Pushing {
 
 impl Outbound {
     /// For so many frames and bytes.
-    pub(crate) fn new(limit_frames: usize, limit_bytes: usize) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(frames: usize, bytes: usize) -> Self {
+        Outbound::within(&Arc::new(SendRoom::new(frames, bytes)))
+    }
+
+    /// For as much as there is room now.
+    pub(crate) fn within(room: &Arc<SendRoom>) -> Self {
         Outbound {
-            limit_frames,
-            limit_bytes,
+            room: Arc::clone(room),
             waiting: VecDeque::new(),
             latest: Latest::default(),
             frames: 0,
@@ -70,14 +97,15 @@ impl Outbound {
         if latest && let Some(older) = self.latest.place(&frame) {
             let older = &mut self.waiting[older];
             let bytes = self.bytes - older.len() + frame.len();
-            if bytes > self.limit_bytes && self.frames > 1 {
+            if bytes > self.room.bytes.get() && self.frames > 1 {
                 return Err(Full);
             }
             self.bytes = bytes;
             *older = frame;
             return Ok(Pushing::Replaced);
         }
-        let fits = self.frames < self.limit_frames && self.bytes + frame.len() <= self.limit_bytes;
+        let fits = self.frames < self.room.frames.get()
+            && self.bytes + frame.len() <= self.room.bytes.get();
         if !fits && self.frames > 0 {
             return Err(Full);
         }
@@ -92,6 +120,11 @@ impl Outbound {
             1 => Pushing::First,
             _ => Pushing::Behind,
         })
+    }
+
+    /// Frames and bytes that wait, or are being written.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        (self.frames, self.bytes)
     }
 
     /// Once a batch has been written: takes the next one. Says how many frames

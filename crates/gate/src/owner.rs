@@ -51,6 +51,14 @@ impl Owner {
         }
     }
 
+    /// The owner is a node of another name, if such a one is there. It has to be told
+    /// who is connected.
+    pub(crate) fn moved(&self, to: Option<NodeId>) {
+        let mut state = self.lock();
+        state.node = to;
+        state.due = to.is_some();
+    }
+
     /// A scene that is not the owner of this gate's sessions is there. It may have
     /// been, before the topology changed, and would wait for this gate's word.
     pub(crate) fn disown(&self, scene: NodeId, group: &dyn Group) {

@@ -7,7 +7,10 @@ use protocol::v1::CloseReason;
 use tokio::time::Instant;
 use topology::Limits;
 
-use crate::rate::{Allowance, Rate};
+use crate::{
+    live::{Amount, Span},
+    rate::{Allowance, Rate},
+};
 
 /// The clock's side of a connection.
 #[derive(Debug)]
@@ -23,14 +26,15 @@ pub(crate) struct Pace {
     pressing: Option<Instant>,
 }
 
-/// What holds for all clients of a gate.
+/// What holds for all clients of a gate now.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    allowance: Allowance,
+    frames_per_second: Amount,
+    frame_burst: Amount,
     /// How long a client has to say who it is.
-    verify_timeout: Duration,
-    idle_timeout: Duration,
-    rate_patience: Duration,
+    verify_timeout: Span,
+    idle_timeout: Span,
+    rate_patience: Span,
 }
 
 /// A client that has left room for so long has made a break, and the clock's own
@@ -94,11 +98,32 @@ impl Rules {
     /// Those of a gate with these limits.
     pub(crate) fn new(limits: &Limits) -> Self {
         Rules {
-            allowance: Allowance::new(limits.frames_per_second, limits.frame_burst),
-            verify_timeout: limits.verify_timeout,
-            idle_timeout: limits.idle_timeout,
-            rate_patience: limits.rate_patience,
+            frames_per_second: Amount::new(limits.frames_per_second as usize),
+            frame_burst: Amount::new(limits.frame_burst as usize),
+            verify_timeout: Span::new(limits.verify_timeout),
+            idle_timeout: Span::new(limits.idle_timeout),
+            rate_patience: Span::new(limits.rate_patience),
         }
+    }
+
+    /// Others, for those who are there as well.
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.frames_per_second
+            .set(limits.frames_per_second as usize);
+        self.frame_burst.set(limits.frame_burst as usize);
+        self.verify_timeout.set(limits.verify_timeout);
+        self.idle_timeout.set(limits.idle_timeout);
+        self.rate_patience.set(limits.rate_patience);
+    }
+
+    /// How long a client has to say who it is.
+    pub(crate) fn verify_timeout(&self) -> Duration {
+        self.verify_timeout.get()
+    }
+
+    fn allowance(&self) -> Allowance {
+        let number = |amount: &Amount| u32::try_from(amount.get()).unwrap_or(u32::MAX);
+        Allowance::new(number(&self.frames_per_second), number(&self.frame_burst))
     }
 }
 
@@ -120,12 +145,12 @@ impl Pace {
         self.heard = now;
         // Now: several frames may be heard before this is asked for a plan.
         self.notice_break(now);
-        self.rate.take(&self.rules.allowance, now);
+        self.rate.take(&self.rules.allowance(), now);
     }
 
     /// Whether the client may send another frame at once.
     pub(crate) fn has_room(&self, now: Instant) -> bool {
-        self.rate.ready_at(&self.rules.allowance, now) <= now
+        self.rate.ready_at(&self.rules.allowance(), now) <= now
     }
 
     /// What to do, with a client at `stage` and a way to the scene that is
@@ -137,7 +162,7 @@ impl Pace {
         give_up: Option<Instant>,
         now: Instant,
     ) -> Plan {
-        let ready_at = self.rate.ready_at(&self.rules.allowance, now);
+        let ready_at = self.rate.ready_at(&self.rules.allowance(), now);
         let fast = ready_at > now;
         let pause = blocked.or(fast.then_some(Pause::Rate));
         let was_reading = std::mem::replace(&mut self.reading, pause.is_none());
@@ -158,19 +183,23 @@ impl Pace {
             due: Due::End(reason),
         };
         let pressed = self.pressing.filter(|_| resume.is_some());
-        let limited =
-            pressed.map(|since| ends(since + self.rules.rate_patience, CloseReason::RateLimited));
+        let limited = pressed.map(|since| {
+            ends(
+                since + self.rules.rate_patience.get(),
+                CloseReason::RateLimited,
+            )
+        });
         let given_up = give_up.map(|at| Deadline {
             at,
             due: Due::GiveUp,
         });
         let end = match stage {
             Stage::Silent => Some(ends(
-                self.since + self.rules.verify_timeout,
+                self.since + self.rules.verify_timeout.get(),
                 CloseReason::VerifyTimeout,
             )),
             Stage::Active if self.reading => Some(ends(
-                self.heard + self.rules.idle_timeout,
+                self.heard + self.rules.idle_timeout.get(),
                 CloseReason::Idle,
             )),
             // The question to the scene has a time limit of its own.
@@ -188,8 +217,8 @@ impl Pace {
 
     /// Forgives a client that has left room for a while.
     fn notice_break(&mut self, now: Instant) {
-        let allowance = &self.rules.allowance;
-        if now >= self.rate.ready_at(allowance, now) + BREAK.min(allowance.tolerance()) {
+        let allowance = self.rules.allowance();
+        if now >= self.rate.ready_at(&allowance, now) + BREAK.min(allowance.tolerance()) {
             self.pressing = None;
         }
     }

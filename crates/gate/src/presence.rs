@@ -40,10 +40,7 @@ impl Presence {
         online_time: u64,
     ) -> Result<Presence, NoEntry> {
         let Shared {
-            config,
-            sessions,
-            group,
-            ..
+            sessions, group, ..
         } = &**shared;
         let seat = Arc::new(Seat::new(
             (accepted.login, accepted.session_id.clone()),
@@ -77,8 +74,8 @@ impl Presence {
             return Err(refusal);
         }
         // Nothing of a scene comes before the answer, for none knows the login yet.
-        let to = config.enter.as_ref().unwrap_or(&config.verify);
-        let (life, effects) = Life::begin(to.clone(), &sessions.directory);
+        let to = sessions.ways().enter;
+        let (life, effects) = Life::begin(to, &sessions.directory);
         hold.life = Some(life);
         sessions.carry_out(&seat, &mut hold, effects);
         drop(hold);

@@ -30,6 +30,11 @@ impl Replaced {
         }
     }
 
+    /// Remembers each for so long from now on.
+    pub(crate) fn set_memory(&mut self, memory: Duration) {
+        self.memory = memory;
+    }
+
     /// A login that is not to begin.
     pub(crate) fn remember(&mut self, login: Login, now: Instant) {
         while let Some((since, oldest)) = self.order.front().copied() {

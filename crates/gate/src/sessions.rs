@@ -1,12 +1,12 @@
 //! The sessions of the gate, and what happens to them: what their lives decide
 //! is carried out here.
 //!
-//! Locks are taken in this order, and no other: the lock of a seat; the owner's;
-//! a shard of a map; a connection's mailbox. The group is called under the first
+//! Locks are taken in this order, and no other: the lock of a seat; that of the ways;
+//! the owner's; a shard of a map; a connection's mailbox. The group is called under the first
 //! two, for it only queues what it is given. Nobody who holds a shard locks a
 //! seat.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use protocol::{
     ErrorKind, NodeId, NodeName,
@@ -15,13 +15,15 @@ use protocol::{
 use session::gate::{Effect, Life};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use topology::Limits;
+use tracing::{info, warn};
 
 use crate::{
     channels::Channels,
     directory::Directory,
     flusher::Flusher,
     group::Group,
+    live::Span,
     metrics::Metrics,
     owner::Owner,
     replaced::Replaced,
@@ -40,10 +42,29 @@ pub(crate) struct Sessions {
     pub(crate) flusher: Flusher,
     /// An operator has asked the gate to end.
     pub(crate) drain: CancellationToken,
-    verify: NodeName,
-    scene_hold: std::time::Duration,
+    ways: Mutex<Ways>,
+    scene_hold: Span,
     /// Weak, since the group holds the handlers that hold this.
     group: OnceLock<Weak<dyn Group>>,
+}
+
+/// Where clients come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    /// The scene that is asked who they are.
+    pub(crate) verify: NodeName,
+    /// The scene that they enter.
+    pub(crate) enter: NodeName,
+}
+
+impl Ways {
+    /// Into the verifying scene, unless into another one.
+    pub(crate) fn new(verify: NodeName, enter: Option<NodeName>) -> Self {
+        Ways {
+            enter: enter.unwrap_or_else(|| verify.clone()),
+            verify,
+        }
+    }
 }
 
 impl Sessions {
@@ -62,8 +83,8 @@ impl Sessions {
             metrics: Metrics::new(),
             flusher: Flusher::default(),
             drain: CancellationToken::new(),
-            verify: config.verify.clone(),
-            scene_hold: limits.scene_hold,
+            ways: Mutex::new(Ways::new(config.verify.clone(), config.enter.clone())),
+            scene_hold: Span::new(limits.scene_hold),
             group: OnceLock::new(),
         }
     }
@@ -81,24 +102,65 @@ impl Sessions {
 
     /// A node is new, or its state may have changed.
     pub(crate) fn node_changed(&self, node: NodeId, name: &NodeName, ready: bool) {
-        if *name == self.verify {
-            self.owner.appeared(node);
-            if let Some(group) = self.group() {
-                self.owner.report(&self.table, &*group);
+        let takes_sessions = {
+            // Held until the directory knows the node: who changes the ways finds it
+            // there, or it finds them changed.
+            let ways = self.lock_ways();
+            let (verifies, group) = (*name == ways.verify, self.group());
+            if verifies {
+                self.owner.appeared(node);
             }
-        }
-        if *name != self.verify
-            && !self.directory.has(node)
-            && let Some(group) = self.group()
-        {
-            self.owner.disown(node, &*group);
-        }
-        if !self.directory.upsert(node, name, ready) {
+            if let Some(group) = group {
+                if verifies {
+                    self.owner.report(&self.table, &*group);
+                } else if !self.directory.has(node) {
+                    self.owner.disown(node, &*group);
+                }
+            }
+            self.directory.upsert(node, name, ready)
+        };
+        if !takes_sessions {
             return;
         }
         for seat in self.table.all() {
             self.decide(&seat, |life, _| life.scene_ready(name, node));
         }
+    }
+
+    /// Where clients come in.
+    pub(crate) fn ways(&self) -> Ways {
+        self.lock_ways().clone()
+    }
+
+    /// Clients come in another way from now on. Those who are there stay; the scene
+    /// that verifies from now on is the owner of their logins as well.
+    pub(crate) fn set_ways(&self, to: Ways) {
+        let mut ways = self.lock_ways();
+        let before = std::mem::replace(&mut *ways, to);
+        if before.verify == ways.verify {
+            return;
+        }
+        let (verify, group) = (&ways.verify, self.group());
+        info!(%verify, before = %before.verify, "another scene verifies clients");
+        self.owner.moved(self.directory.find_named(verify));
+        if let Some(group) = group {
+            self.owner.report(&self.table, &*group);
+            if let Some(before) = self.directory.find_named(&before.verify) {
+                self.owner.disown(before, &*group);
+            }
+        }
+    }
+
+    /// Other limits from now on.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        self.scene_hold.set(limits.scene_hold);
+        self.table
+            .set_limits(limits.scene_window_bytes, 2 * limits.call_timeout);
+    }
+
+    /// Held for an instruction or two, and while the owner is told of the sessions.
+    fn lock_ways(&self) -> MutexGuard<'_, Ways> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A node is gone.
@@ -242,7 +304,7 @@ impl Sessions {
             Effect::Lost(_) => self.metrics.lost(hold.lose()),
             Effect::Wait => {
                 hold.release();
-                hold.until = Some(Box::new(Instant::now() + self.scene_hold));
+                hold.until = Some(Box::new(Instant::now() + self.scene_hold.get()));
                 seat.handle.stir();
             }
             Effect::Close(reason) => seat.handle.close(reason),

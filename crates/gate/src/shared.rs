@@ -1,6 +1,6 @@
 //! What all connections of a gate share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::NodeName;
 use tokio::sync::Semaphore;
@@ -12,11 +12,12 @@ use crate::{
     connections::{Bounds, Connections},
     group::Group,
     handle::Handle,
+    live::Amount,
     log_pace::LogPace,
-    outbound::Outbound,
+    outbound::{Outbound, SendRoom},
     pace::Rules,
     sessions::Sessions,
-    window::SessionWindow,
+    window::{SessionRoom, SessionWindow},
 };
 
 /// As many clients that get no place are told why at the same time. Beyond
@@ -42,15 +43,24 @@ const SHARES: usize = 64;
 
 /// The gate, as its connections see it.
 pub(crate) struct Shared {
-    pub(crate) config: GateConfig,
+    pub(crate) name: NodeName,
     pub(crate) group: Arc<dyn Group>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) rules: Arc<Rules>,
+    /// The largest body of a frame from a client.
+    frame_bytes: Amount,
+    send_room: Arc<SendRoom>,
+    session_room: Arc<SessionRoom>,
+    /// How much of a session may wait, here or at its scene.
+    held_frames: Amount,
+    held_bytes: Amount,
     /// What waits for scenes, of all connections.
     pub(crate) held: Arc<Budget>,
     pub(crate) refusals: Semaphore,
     pub(crate) verify_log: LogPace,
+    /// Held while limits are changed, so that all of them are one file's in the end.
+    changing: Mutex<()>,
     /// The gate leaves its group: nobody waits for anybody's answer any more.
     pub(crate) leaving: CancellationToken,
 }
@@ -58,18 +68,24 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: GateConfig, group: Arc<dyn Group>, sessions: Arc<Sessions>) -> Self {
         let limits = &config.limits;
+        let Bound { frames, bytes } = bound(limits);
         Shared {
-            connections: Arc::new(Connections::new(Bounds {
-                sessions: limits.sessions_per_gate,
-                unverified: limits.unverified_per_gate,
-                of_address: limits.connections_per_address,
-            })),
+            connections: Arc::new(Connections::new(Bounds::new(limits))),
             rules: Arc::new(Rules::new(limits)),
+            frame_bytes: Amount::new(limits.frame_bytes),
+            send_room: Arc::new(SendRoom::new(
+                limits.send_queue_frames,
+                limits.send_queue_bytes,
+            )),
+            session_room: Arc::new(SessionRoom::new(frames, bytes)),
+            held_frames: Amount::new(frames),
+            held_bytes: Amount::new(bytes),
             held: Arc::new(Budget::new(limits.scene_window_bytes)),
             refusals: Semaphore::new(REFUSALS),
             verify_log: LogPace::default(),
             leaving: CancellationToken::new(),
-            config,
+            changing: Mutex::default(),
+            name: config.name,
             group,
             sessions,
         }
@@ -77,25 +93,49 @@ impl Shared {
 
     /// The mailbox of a new connection.
     pub(crate) fn new_handle(&self) -> Handle {
-        let limits = &self.config.limits;
-        Handle::new(Outbound::new(
-            limits.send_queue_frames,
-            limits.send_queue_bytes,
-        ))
+        Handle::new(Outbound::within(&self.send_room))
     }
 
     /// The window of a new session.
     pub(crate) fn new_window(&self) -> SessionWindow {
-        let Bound { frames, bytes } = self.bound();
-        SessionWindow::new(frames, bytes)
+        SessionWindow::within(&self.session_room)
     }
 
     /// How much of a session may wait, here or at its scene.
     pub(crate) fn bound(&self) -> Bound {
-        let limits = &self.config.limits;
         Bound {
-            frames: limits.session_window as usize,
-            bytes: (limits.scene_window_bytes / SHARES).max(limits.frame_bytes),
+            frames: self.held_frames.get(),
+            bytes: self.held_bytes.get(),
         }
+    }
+
+    /// The largest body of a frame from a client.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.frame_bytes.get()
+    }
+
+    /// Other limits from now on, for those who are there as well.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Bound { frames, bytes } = bound(limits);
+        self.rules.set(limits);
+        self.frame_bytes.set(limits.frame_bytes);
+        self.send_room
+            .set(limits.send_queue_frames, limits.send_queue_bytes);
+        self.session_room.set(frames, bytes);
+        self.held_frames.set(frames);
+        self.held_bytes.set(bytes);
+        self.held.set(limits.scene_window_bytes);
+        self.connections.set_limits(limits);
+        self.sessions.set_limits(limits);
+        self.connections.stir_all();
+    }
+}
+
+/// How much of a session may wait, here or at its scene.
+fn bound(limits: &Limits) -> Bound {
+    Bound {
+        frames: limits.session_window as usize,
+        bytes: (limits.scene_window_bytes / SHARES).max(limits.frame_bytes),
     }
 }

@@ -4,12 +4,13 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
+use std::time::Duration;
 
 use dashmap::{DashMap, mapref::entry::Entry};
 use protocol::{Login, NodeId};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{replaced::Replaced, seat::Seat, window::SceneWindow};
+use crate::{live::Amount, replaced::Replaced, seat::Seat, window::SceneWindow};
 
 /// Every login of the gate that is not over. They are independent of each other,
 /// so the map is sharded, and no guard of it lives past a look-up.
@@ -18,7 +19,7 @@ pub(crate) struct Table {
     seats: DashMap<Login, Arc<Seat>>,
     /// The windows that the sessions of one scene share.
     windows: DashMap<NodeId, Arc<SceneWindow>>,
-    window_bytes: usize,
+    window_bytes: Amount,
     /// Locked for an instruction or two, under a shard of `seats`.
     replaced: Mutex<Replaced>,
     /// Those whose clients are there.
@@ -43,7 +44,7 @@ impl Table {
         Table {
             seats: DashMap::new(),
             windows: DashMap::new(),
-            window_bytes,
+            window_bytes: Amount::new(window_bytes),
             replaced: Mutex::new(replaced),
             present: AtomicUsize::new(0),
             changed: Notify::new(),
@@ -123,8 +124,20 @@ impl Table {
 
     /// The window to a scene.
     pub(crate) fn window(&self, scene: NodeId) -> Arc<SceneWindow> {
-        let window = || Arc::new(SceneWindow::new(scene, self.window_bytes));
+        let window = || Arc::new(SceneWindow::new(scene, self.window_bytes.get()));
         Arc::clone(&self.windows.entry(scene).or_insert_with(window))
+    }
+
+    /// From now on `window_bytes` may be on their way to each scene, and what was
+    /// replaced is remembered for so long. To be called by one at a time.
+    pub(crate) fn set_limits(&self, window_bytes: usize, memory: Duration) {
+        // First, so that a window that is made meanwhile has the new size, or is
+        // found here.
+        self.window_bytes.set(window_bytes);
+        for window in &self.windows {
+            window.resize(window_bytes);
+        }
+        self.replaced().set_memory(memory);
     }
 
     /// A scene is gone. Who is in its window's queue is told by the session.

@@ -10,6 +10,7 @@ mod hold;
 mod latest;
 mod life;
 mod limits;
+mod live;
 mod owner;
 mod pressure;
 mod scene;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use protocol::{
-    client::{Frame, FrameError},
+    client::{Frame, FrameDecoder, FrameError},
     v1::CloseReason,
 };
 use tokio::{
@@ -85,6 +85,16 @@ impl Transport {
             Kind::WebSocket => websocket::WebSocket::accept(socket, max_body)
                 .await
                 .map(|socket| Transport::WebSocket(Box::new(socket))),
+        }
+    }
+
+    /// Frames may have bodies of so many bytes from now on. A WebSocket takes none that
+    /// are larger than when it was accepted.
+    pub(crate) fn set_max_body(&mut self, max_body: usize) {
+        let decoder = FrameDecoder::new(max_body);
+        match self {
+            Transport::Tcp(socket) => socket.set_decoder(decoder),
+            Transport::WebSocket(socket) => socket.set_decoder(decoder),
         }
     }
 

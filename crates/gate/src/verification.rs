@@ -36,7 +36,7 @@ pub(crate) fn ask(
 ) -> BoxFuture<'static, Verdict> {
     let shared = Arc::clone(shared);
     Box::pin(async move {
-        let name = &shared.config.verify;
+        let name = &shared.sessions.ways().verify;
         let verdict = match shared.sessions.directory.ready(name) {
             None => Err(CallError::new(
                 ErrorKind::NotFound,
@@ -47,7 +47,7 @@ pub(crate) fn ask(
                     session_key,
                     online_time,
                     ip: ip.to_canonical().to_string(),
-                    gate_name: shared.config.name.to_string(),
+                    gate_name: shared.name.to_string(),
                 };
                 let authority = shared.sessions.owner.authority(scene);
                 let asked = Instant::now();

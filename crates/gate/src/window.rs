@@ -1,10 +1,15 @@
 //! How much may be on its way to a scene: a few frames of each session, and a
 //! number of bytes of all of them together.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use protocol::NodeId;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::live::Amount;
 
 /// What a frame weighs on its way besides its body, so that empty frames
 /// weigh something too.
@@ -18,11 +23,17 @@ const FRAME_OVERHEAD: usize = 64;
 /// frame that passes the share is the last one, so that one always fits.
 #[derive(Debug)]
 pub(crate) struct SessionWindow {
-    capacity: u32,
-    share: u32,
+    room: Arc<SessionRoom>,
     /// What each weighs, the oldest first. They are few.
     unfinished: Vec<u32>,
     weight: usize,
+}
+
+/// What each session may have unfinished now: at least one frame.
+#[derive(Debug)]
+pub(crate) struct SessionRoom {
+    capacity: Amount,
+    share: Amount,
 }
 
 /// What a scene's word that frames are finished has changed.
@@ -39,17 +50,42 @@ pub(crate) struct Freed {
 #[derive(Debug)]
 pub(crate) struct SceneWindow {
     scene: NodeId,
-    capacity: u32,
+    capacity: Amount,
     room: Semaphore,
+    /// Room that has been taken, and does not come back when it is freed: there was
+    /// more of it once.
+    owed: AtomicUsize,
+    resized: Notify,
     reachable: AtomicBool,
+}
+
+impl SessionRoom {
+    /// For `capacity` frames and a weight of `share`.
+    pub(crate) fn new(capacity: usize, share: usize) -> Self {
+        SessionRoom {
+            capacity: Amount::new(capacity),
+            share: Amount::new(share),
+        }
+    }
+
+    /// As much from now on. What is on its way is finished.
+    pub(crate) fn set(&self, capacity: usize, share: usize) {
+        self.capacity.set(capacity);
+        self.share.set(share);
+    }
 }
 
 impl SessionWindow {
     /// For `capacity` frames and a weight of `share`, at least one frame.
+    #[cfg(test)]
     pub(crate) fn new(capacity: usize, share: usize) -> Self {
+        SessionWindow::within(&Arc::new(SessionRoom::new(capacity, share)))
+    }
+
+    /// For as much as there is room now.
+    pub(crate) fn within(room: &Arc<SessionRoom>) -> Self {
         SessionWindow {
-            capacity: u32::try_from(capacity.max(1)).unwrap_or(u32::MAX),
-            share: u32::try_from(share.max(1)).unwrap_or(u32::MAX),
+            room: Arc::clone(room),
             unfinished: Vec::new(),
             weight: 0,
         }
@@ -57,7 +93,8 @@ impl SessionWindow {
 
     /// Whether the next frame has to wait.
     pub(crate) fn is_full(&self) -> bool {
-        self.unfinished.len() >= self.capacity as usize || self.weight >= self.share as usize
+        let SessionRoom { capacity, share } = &*self.room;
+        self.unfinished.len() >= capacity.get().max(1) || self.weight >= share.get().max(1)
     }
 
     /// How many frames are not finished.
@@ -89,13 +126,31 @@ impl SessionWindow {
 impl SceneWindow {
     /// For `capacity` bytes to `scene`.
     pub(crate) fn new(scene: NodeId, capacity: usize) -> Self {
-        let capacity = u32::try_from(capacity.max(1)).unwrap_or(u32::MAX);
+        let capacity = sound(capacity);
         SceneWindow {
             scene,
-            capacity,
-            room: Semaphore::new(capacity as usize),
+            capacity: Amount::new(capacity),
+            room: Semaphore::new(capacity),
+            owed: AtomicUsize::new(0),
+            resized: Notify::new(),
             reachable: AtomicBool::new(true),
         }
+    }
+
+    /// For `capacity` bytes from now on; what is on its way arrives. To be called by
+    /// one at a time.
+    pub(crate) fn resize(&self, capacity: usize) {
+        let (before, after) = (self.capacity.get(), sound(capacity));
+        self.capacity.set(after);
+        if after > before {
+            self.free(after - before);
+        } else {
+            let taken = self.room.forget_permits(before - after);
+            self.owed
+                .fetch_add(before - after - taken, Ordering::AcqRel);
+        }
+        // Whoever waits for more than there is now would wait for ever.
+        self.resized.notify_waiters();
     }
 
     /// Whether what is sent to the scene gets there now, as far as is known.
@@ -120,7 +175,7 @@ impl SceneWindow {
     pub(crate) fn weight(&self, body: usize) -> u32 {
         u32::try_from(body.saturating_add(FRAME_OVERHEAD))
             .unwrap_or(u32::MAX)
-            .min(self.capacity)
+            .min(u32::try_from(self.capacity.get()).unwrap_or(u32::MAX))
     }
 
     /// Takes room if there is some and nobody waits for it.
@@ -136,13 +191,34 @@ impl SceneWindow {
 
     /// Takes room, in turn. Cancelled, it has taken none and lost its turn.
     pub(crate) async fn take(&self, weight: u32) {
-        if let Ok(permit) = self.room.acquire_many(weight).await {
-            permit.forget();
+        loop {
+            let resized = self.resized.notified();
+            let part = weight.min(u32::try_from(self.capacity.get()).unwrap_or(u32::MAX));
+            tokio::select! {
+                biased;
+                permit = self.room.acquire_many(part) => {
+                    if let Ok(permit) = permit {
+                        permit.forget();
+                    }
+                    // As much as was asked for is freed in the end.
+                    self.owed.fetch_add((weight - part) as usize, Ordering::AcqRel);
+                    return;
+                }
+                () = resized => {}
+            }
         }
     }
 
     /// Gives room back.
     pub(crate) fn free(&self, weight: usize) {
+        let mut weight = weight;
+        if self.owed.load(Ordering::Acquire) > 0 {
+            let pay = |owed: usize| Some(owed.saturating_sub(weight));
+            let owed = self
+                .owed
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, pay);
+            weight = weight.saturating_sub(owed.unwrap_or_else(|owed| owed));
+        }
         if weight > 0 {
             self.room.add_permits(weight);
         }
@@ -153,6 +229,11 @@ impl SceneWindow {
     pub(crate) fn available(&self) -> usize {
         self.room.available_permits()
     }
+}
+
+/// At least one byte, and no more than a frame's weight can say.
+fn sound(capacity: usize) -> usize {
+    capacity.clamp(1, u32::MAX as usize)
 }
 
 #[cfg(test)]
@@ -233,7 +314,56 @@ mod tests {
         assert!(!window.try_take(1));
     }
 
+    #[tokio::test]
+    async fn who_waits_for_more_than_there_is_any_more_passes_alone() {
+        let window = Arc::new(SceneWindow::new(SCENE, 100));
+        assert!(window.try_take(60));
+        let (taken_tx, mut taken_rx) = mpsc::channel(1);
+        let waiting = Arc::clone(&window);
+        tokio::spawn(async move {
+            waiting.take(90).await;
+            let _ = taken_tx.send(()).await;
+        });
+        tokio::task::yield_now().await;
+        window.resize(50);
+        window.free(60);
+        taken_rx.recv().await.unwrap();
+        assert!(!window.try_take(1));
+        window.free(90);
+        assert_eq!(window.available(), 50);
+    }
+
     proptest! {
+        /// Whatever is taken and given back in between: in the end there is as much room
+        /// as there was said to be last.
+        #[test]
+        fn window_that_changes_its_size_ends_with_its_last(
+            first in 1usize..500,
+            steps in prop::collection::vec((0u8..3, 1usize..500), 0..100),
+        ) {
+            let window = SceneWindow::new(SCENE, first);
+            let (mut capacity, mut taken) = (first, Vec::new());
+            for (step, number) in steps {
+                match step {
+                    0 => {
+                        window.resize(number);
+                        capacity = number;
+                    }
+                    1 => {
+                        let weight = window.weight(number);
+                        if window.try_take(weight) {
+                            taken.push(weight as usize);
+                        }
+                    }
+                    _ => window.free(taken.pop().unwrap_or(0)),
+                }
+                let under_way: usize = taken.iter().sum();
+                prop_assert_eq!(window.available(), capacity.saturating_sub(under_way));
+            }
+            taken.into_iter().for_each(|weight| window.free(weight));
+            prop_assert_eq!(window.available(), capacity);
+        }
+
         /// What is sent is freed once, and never more is unfinished than fits.
         #[test]
         fn weights_are_conserved(

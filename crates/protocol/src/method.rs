@@ -2,6 +2,8 @@
 //! them. The messages that they carry are in `proto/redrabbit/v1/session.proto`, and
 //! that of bridges in `registry.proto`.
 
+pub use vocabulary::is_internal;
+
 /// Request to the verifying scene: a `VerifyRequest`, answered by a
 /// `VerifyResponse`.
 pub const SESSION_VERIFY: &str = "session.verify";
@@ -45,15 +47,6 @@ pub const NODE_DRAIN: &str = "node.drain";
 pub const NODE_RELOAD: &str = "node.reload";
 /// Request to a bridge: a `GroupNodesRequest`, answered by a `ListNodesResponse`.
 pub const BRIDGE_NODES: &str = "bridge.nodes";
-
-/// What the methods begin with by which daemons speak to each other.
-const INTERNAL: [&str; 5] = ["session.", "gate.", "owner.", "node.", "bridge."];
-
-/// Whether daemons speak to each other by this method, or by methods that begin so:
-/// no group lets another call such.
-pub fn is_internal(method: &str) -> bool {
-    INTERNAL.iter().any(|prefix| method.starts_with(prefix))
-}
 
 /// How many bridges a request may cross, it and the requests because of which it is
 /// made: past that its services call each other in a circle.

@@ -1,9 +1,12 @@
-//! The programs that stand beside this one.
+//! The programs that stand beside this one, or where a package puts them.
 
 use std::{
     env, io,
     path::{Path, PathBuf},
 };
+
+/// Where a package puts the daemons, beside the `bin` that has this program.
+const PACKAGED: &str = "lib/redrabbit";
 
 /// A program is not where it should be. Whoever installed or built this one
 /// has to add it.
@@ -35,13 +38,18 @@ pub(crate) fn own_folder() -> Result<PathBuf, BinaryError> {
         .map_or_else(|| PathBuf::from("/"), Path::to_owned))
 }
 
-/// Finds `program` in `folder`.
+/// Finds `program` in `folder`, or in `../lib/redrabbit` as seen from there: the names
+/// of the daemons are too common for `/usr/bin`, and a package puts them there.
 ///
 /// # Errors
 /// When it is not there, with how to build it: it is made by `package`.
 pub(crate) fn find(folder: &Path, program: &str, package: &str) -> Result<PathBuf, BinaryError> {
-    let path = folder.join(program);
-    if path.is_file() {
+    let packaged = folder.parent().map(|prefix| prefix.join(PACKAGED));
+    let mut folders = [Some(folder.to_owned()), packaged].into_iter().flatten();
+    if let Some(path) = folders.find_map(|folder| {
+        let path = folder.join(program);
+        path.is_file().then_some(path)
+    }) {
         return Ok(path);
     }
     Err(BinaryError::Missing {
@@ -71,6 +79,26 @@ mod tests {
             error.ends_with("build it with `cargo build -p gate`"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_program_of_a_package_is_found_from_its_bin() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, packaged) = (prefix.path().join("bin"), prefix.path().join(PACKAGED));
+        std::fs::create_dir_all(&packaged).unwrap();
+        std::fs::write(packaged.join("gate"), "").unwrap();
+        assert_eq!(find(&bin, "gate", "gate").unwrap(), packaged.join("gate"));
+    }
+
+    #[test]
+    fn the_program_beside_this_one_comes_first() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, packaged) = (prefix.path().join("bin"), prefix.path().join(PACKAGED));
+        for folder in [&bin, &packaged] {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join("gate"), "").unwrap();
+        }
+        assert_eq!(find(&bin, "gate", "gate").unwrap(), bin.join("gate"));
     }
 
     #[test]

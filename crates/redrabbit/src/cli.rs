@@ -9,8 +9,10 @@ use clap::{Parser, Subcommand};
 use daemon::Exit;
 
 use crate::{
+    apply::{self, ApplyArgs},
     bots::{self, BotsArgs},
     check::{self, CheckArgs},
+    diff::{self, DiffArgs},
     drain::{self, DrainArgs},
     nodes::{self, NodesArgs},
     reload::{self, ReloadArgs},
@@ -35,6 +37,10 @@ pub enum Command {
     Up(UpArgs),
     /// Reads a topology file: says what it describes, or what is wrong with it
     Check(CheckArgs),
+    /// Says what an edited topology file changes, and who is restarted for it
+    Diff(DiffArgs),
+    /// Brings an edited topology file into force on this machine
+    Apply(ApplyArgs),
     /// Prints who is in a group, as its master sees it
     Nodes(NodesArgs),
     /// Has a scene, or every one, load its script again under its sessions
@@ -66,6 +72,7 @@ pub struct PassedOn {
 const HELP: &str = "\
 Examples:
   redrabbit demo                          chat and script side by side, in a browser
+  redrabbit demo cross-group              two groups, a bridge, and players who cross it
   redrabbit check configs/local.toml
   redrabbit up configs/local.toml --script my_game.py
   redrabbit nodes
@@ -88,6 +95,17 @@ pub fn run(cli: Cli) -> Exit {
         Command::Check(args) => match check::run(&args) {
             Ok(text) => print(&text),
             Err(error) => fail(&error, Exit::Config),
+        },
+        Command::Diff(args) => match diff::run(&args) {
+            Ok((text, exit)) => {
+                print(&text);
+                exit
+            }
+            Err(error) => fail(&error, error.exit()),
+        },
+        Command::Apply(args) => match apply::run(&args) {
+            Ok(exit) => exit,
+            Err(error) => fail(&error, error.exit()),
         },
         Command::Nodes(args) => match nodes::run(&args) {
             Ok(text) => print(&text),

@@ -2,6 +2,7 @@
 //!
 //! - [`up`] runs the roles of this machine as child processes with one log;
 //!   none of them outlives it.
+//! - [`diff`] says what an edited topology changes, [`apply`] brings it into force.
 //! - [`check`] reads a topology, [`nodes`] asks a master for its directory.
 //! - [`drain`] asks a gate or a scene to finish and end, [`reload`] scenes to load
 //!   their scripts again.
@@ -13,10 +14,12 @@
 //! people goes to stdout, what went wrong to stderr, and each command's `--help`
 //! ends with its exit codes.
 
+pub mod apply;
 mod binaries;
 pub mod bots;
 pub mod check;
 pub mod cli;
+pub mod diff;
 pub mod drain;
 mod group;
 mod names;

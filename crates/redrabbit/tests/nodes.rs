@@ -9,7 +9,7 @@ use authority::Authority;
 use protocol::tls::{Tls, TlsFiles};
 use protocol::v1::{
     JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
-    ListNodesResponse, NodeRecord, NodeState, Role, Script, Snapshot,
+    ListNodesResponse, NodeRecord, NodeState, Role, Script, Snapshot, WatchRequest, WatchResponse,
     registry_server::{Registry, RegistryServer},
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, time::timeout};
@@ -35,6 +35,12 @@ impl Registry for Master {
         _: Request<LeastLoadedRequest>,
     ) -> Result<Response<LeastLoadedResponse>, Status> {
         Err(Status::unimplemented("nobody asks here"))
+    }
+
+    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("nobody watches here"))
     }
 
     async fn list_nodes(

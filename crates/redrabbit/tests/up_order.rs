@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use rustix::process::Signal;
 use support::{Stage, until};
+use tokio::process::Command;
 
 const STARTS: [&str; 6] = [
     "started master@0",
@@ -67,16 +70,29 @@ async fn ctrl_c_at_a_terminal_reaches_only_up_itself() {
 
 #[tokio::test]
 async fn a_terminal_that_goes_away_takes_the_group_down_in_order() {
-    let stage = Stage::new().conduct("gate@0", r#"{"stops_with": "leave"}"#);
-    let mut up = stage.up().comes_up().await;
-    // Once from the terminal, once from the shell.
-    up.signal(Signal::HUP);
-    up.says("gate@0 is asked to stop").await;
-    up.signal(Signal::HUP);
-    up.stage.write("leave", "");
-    let (status, log, stage) = up.ended().await;
-    assert_eq!(status.code(), Some(0), "{log}");
+    let stage = Stage::new();
+    // In a terminal of its own, of which it has the only process.
+    let line = format!(
+        "exec {} up {} --bin-dir {}",
+        env!("CARGO_BIN_EXE_redrabbit"),
+        stage.path("topology.toml").display(),
+        stage.path("").display(),
+    );
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--command", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    until("it is up", || stage.events() == STARTS).await;
+    terminal.kill().await.unwrap();
+    until("it is down", || {
+        stage.events().len() >= STARTS.len() + STOPS.len()
+    })
+    .await;
     assert_eq!(stage.events(), [STARTS, STOPS].concat());
+    until("nothing is left", || stage.living().is_empty()).await;
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ mod script_handle;
 mod script_host;
 mod state;
 mod status;
+mod times;
 mod values;
 mod watch;
 

@@ -52,6 +52,7 @@ pub struct Scene {
     reports: JoinHandle<()>,
     errands: JoinHandle<()>,
     fences: Fences,
+    desk: Arc<Desk>,
 }
 
 impl Scene {
@@ -108,6 +109,7 @@ impl Scene {
             peers: peers.clone(),
             script: host.handle(),
         };
+        let desk = takers.desk.clone();
         let node = Node::join(node_config, node::services(&takers));
         let fences = takers.fences.clone();
         fences.node.send_replace(Some(node.clone()));
@@ -127,6 +129,8 @@ impl Scene {
             node.clone(),
             host.status(),
             host.session_count(),
+            Arc::clone(host.inbox()),
+            Arc::clone(host.outbox()),
         ));
         Ok(Scene {
             host,
@@ -136,12 +140,22 @@ impl Scene {
             reports,
             errands,
             fences,
+            desk,
         })
     }
 
     /// The scene as a node of its group.
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Goes by what of `config` can be changed in a scene that runs: whether it
+    /// watches its files, the gates, the times.
+    pub fn reconfigure(&self, config: &SceneConfig) {
+        self.host.set_watch(config.watch);
+        self.host.set_limits(&config.limits);
+        self.desk.set_gates(config.gates.iter().cloned());
+        self.node.set_call_timeout(config.limits.call_timeout);
     }
 
     /// How the script is doing.

@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -29,6 +29,7 @@ use crate::{
     python::thread::{ScriptThread, Started},
     python::venv::Venv,
     script::host::Shared,
+    times::Times,
     watch::Watch,
 };
 
@@ -63,7 +64,8 @@ pub struct ScriptHost {
     shared: Shared,
     ended: oneshot::Receiver<()>,
     watchdog: JoinHandle<()>,
-    watch: Option<JoinHandle<()>>,
+    /// Looks at the script's files, while it is to.
+    watch: Mutex<Option<JoinHandle<()>>>,
     file_name: Arc<str>,
 }
 
@@ -93,6 +95,7 @@ impl ScriptHost {
             peers: Arc::default(),
             databases: Arc::new(ScriptDatabases::new(folder)),
             own_files: watch::Sender::default(),
+            times: Arc::new(Times::new(&config.limits)),
             runtime: Handle::current(),
         };
         let target = Arc::new(Target::default());
@@ -100,7 +103,7 @@ impl ScriptHost {
             inbox: shared.inbox.clone(),
             activity: shared.activity.clone(),
             target: target.clone(),
-            limit: config.limits.handler_warn,
+            times: shared.times.clone(),
             stacks,
         };
         let watches = config.watch;
@@ -128,21 +131,44 @@ impl ScriptHost {
         let watchdog = tokio::spawn(watchdog.run());
         // A thread that ends instead says so when the host is stopped.
         let _ = loaded.await;
-        let watch = watches.then(|| {
-            let watch = Watch {
-                inbox: shared.inbox.clone(),
-                files: shared.own_files.subscribe(),
-                status: shared.status.subscribe(),
-            };
-            tokio::spawn(watch.run())
-        });
-        Ok(ScriptHost {
+        let host = ScriptHost {
             shared,
             ended: ended_rx,
             watchdog,
-            watch,
+            watch: Mutex::default(),
             file_name,
-        })
+        };
+        host.set_watch(watches);
+        Ok(host)
+    }
+
+    /// Whether what is changed is loaded by itself from now on.
+    pub fn set_watch(&self, watches: bool) {
+        let mut watch = self.lock_watch();
+        match (&*watch, watches) {
+            (None, true) => {
+                let files = Watch {
+                    inbox: self.shared.inbox.clone(),
+                    files: self.shared.own_files.subscribe(),
+                    status: self.shared.status.subscribe(),
+                };
+                *watch = Some(tokio::spawn(files.run()));
+            }
+            (Some(running), false) => {
+                running.abort();
+                *watch = None;
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+
+    /// How long things may take from now on; what has begun keeps its time.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.shared.times.set(limits);
+    }
+
+    fn lock_watch(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where events go.
@@ -219,7 +245,7 @@ impl ScriptHost {
 impl Drop for ScriptHost {
     fn drop(&mut self) {
         self.watchdog.abort();
-        if let Some(watch) = &self.watch {
+        if let Some(watch) = &*self.lock_watch() {
             watch.abort();
         }
     }

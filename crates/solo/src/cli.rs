@@ -8,14 +8,16 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use daemon::{Exit, ListenSite, LogFormat, Shutdown, bind, init_tracing, raise_file_limit};
+use daemon::{
+    Exit, Hangup, Hangups, ListenSite, Shutdown, bind, init_tracing, raise_file_limit, set_levels,
+};
 use futures_util::FutureExt;
 use gate::Gate;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use topology::{Topology, TopologyError};
-use tracing::{info, warn};
+use topology::{LogFormat, Topology, TopologyError};
+use tracing::{error, info, warn};
 
 use crate::{Solo, demo, page::GamePage};
 
@@ -61,7 +63,8 @@ struct SoloArgs {
 impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> ExitCode {
-        init_tracing(LogFormat::Text);
+        // A file that is read later says its own.
+        init_tracing(LogFormat::Text, "info");
         if let Err(error) = raise_file_limit() {
             warn!(%error, "limit of open files left as it was");
         }
@@ -99,7 +102,9 @@ async fn solo(args: SoloArgs) -> anyhow::Result<()> {
         set.push(script_override(&script)?);
     }
     let topology = Topology::load(&args.file, &set)?;
+    set_levels(&topology.log.level);
     let shutdown = Shutdown::on_signals()?;
+    let mut hangups = Hangups::listen()?;
     let page = match args.page {
         Some(folder) => {
             anyhow::ensure!(
@@ -128,7 +133,16 @@ async fn solo(args: SoloArgs) -> anyhow::Result<()> {
     };
     daemon::ready();
     info!(group = %topology.group, "group is up");
-    shutdown.requested().await;
+    let read_again = async {
+        while let Some(Hangup::Reload) = hangups.next().await {
+            again(&solo, &args.file, &set).await;
+        }
+        warn!("the terminal is gone: told to stop");
+    };
+    tokio::select! {
+        () = shutdown.requested() => {}
+        () = read_again => {}
+    }
     daemon::stopping();
     stop.cancel();
     if let Some(serving) = serving {
@@ -137,6 +151,26 @@ async fn solo(args: SoloArgs) -> anyhow::Result<()> {
     solo.shutdown(forced(&shutdown)).await;
     info!("group is down");
     Ok(())
+}
+
+/// Goes by what the file says now, as far as that takes effect in a group that runs; the
+/// rest takes effect when it is started again. Then loads the script again.
+async fn again(solo: &Solo, file: &Path, set: &[String]) {
+    match Topology::load(file, set) {
+        Ok(topology) => {
+            set_levels(&topology.log.level);
+            solo.reconfigure(&topology);
+            info!("topology read again");
+        }
+        Err(error) => error!(
+            mistakes = error.mistakes().len(),
+            "topology refused, the one before it stays: see redrabbit check"
+        ),
+    }
+    if let Some(scene) = solo.scene() {
+        // How it went is in the log.
+        scene.script().reload(None).await;
+    }
 }
 
 /// Opens what a page needs before anything starts, so that a mistake is told early.

@@ -100,17 +100,7 @@ impl Solo {
             master,
         };
         if let Some((name, scene)) = scene {
-            let config = SceneConfig {
-                name: name.clone(),
-                group: topology.group.clone(),
-                script: scene.script.clone(),
-                python_path: scene.python_path.clone(),
-                venv: scene.venv.clone(),
-                watch: scene.watch,
-                state_dir: Some(scene.state_dir.clone()),
-                gates: topology.gates.keys().cloned().collect(),
-                limits: topology.limits.clone(),
-            };
+            let config = scene_config(topology, name, scene);
             let uplink = Uplink::Local(solo.master.local());
             let secret = topology.security.secret.clone();
             match Scene::start(config, uplink, secret).await {
@@ -122,12 +112,8 @@ impl Solo {
             }
         }
         for (name, listeners) in sockets.gates {
-            let gate = &topology.gates[&name];
-            let config = GateConfig {
-                name,
-                verify: gate.verify.clone(),
-                enter: gate.enter.clone(),
-                limits: topology.limits.clone(),
+            let Some(config) = gate_config(topology, &name) else {
+                continue;
             };
             let gate = Gate::start(
                 config,
@@ -143,6 +129,23 @@ impl Solo {
             readiness.set_ready();
         }
         Ok(solo)
+    }
+
+    /// Goes by what of `topology` takes effect in a group that runs.
+    pub fn reconfigure(&self, topology: &Topology) {
+        self.master.set_exports((&topology.exports).into());
+        self.master.set_secret(topology.security.secret.clone());
+        if let Some(scene) = &self.scene {
+            let mut scenes = topology.scenes.iter();
+            if let Some((name, place)) = scenes.find(|(name, _)| *name == scene.node().name()) {
+                scene.reconfigure(&scene_config(topology, name, place));
+            }
+        }
+        for gate in &self.gates {
+            if let Some(config) = gate_config(topology, gate.name()) {
+                gate.reconfigure(&config);
+            }
+        }
     }
 
     /// Where the master listens.
@@ -172,6 +175,30 @@ impl Solo {
         self.master.shutdown().await;
         drop(self.pages);
     }
+}
+
+fn scene_config(topology: &Topology, name: &NodeName, place: &topology::Scene) -> SceneConfig {
+    SceneConfig {
+        name: name.clone(),
+        group: topology.group.clone(),
+        script: place.script.clone(),
+        python_path: place.python_path.clone(),
+        venv: place.venv.clone(),
+        watch: place.watch,
+        state_dir: Some(place.state_dir.clone()),
+        gates: topology.gates.keys().cloned().collect(),
+        limits: topology.limits.clone(),
+    }
+}
+
+fn gate_config(topology: &Topology, name: &NodeName) -> Option<GateConfig> {
+    let place = topology.gates.get(name)?;
+    Some(GateConfig {
+        name: name.clone(),
+        verify: place.verify.clone(),
+        enter: place.enter.clone(),
+        limits: topology.limits.clone(),
+    })
 }
 
 /// "slave@0, slave@1"; nothing where there is none.

@@ -2,20 +2,20 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, str::FromStr};
 
-use protocol::NodeName;
+use vocabulary::{Export, Exports, NodeName};
 
 use crate::{
     credentials,
-    exports::{Export, Exports},
     findings::Findings,
     kind::cmds,
     layer::KeyPath,
-    missing,
+    log, missing,
     mistake::Place,
     plan::{Gate, Limits, Master, Scene, Slave, Topology},
     section::Section,
     settings::Settings,
     state,
+    values::Values,
 };
 
 /// The plan, or nothing when a key is missing or a secret cannot be read, which
@@ -40,6 +40,10 @@ pub(crate) fn assemble(
         })?,
         exports: exports(settings)?,
         limits: limits(settings)?,
+        log: log::assemble(settings)?,
+        values: Values::of(settings, |_| {
+            security.as_ref().map(|security| &security.secret)
+        }),
         security: security?,
     })
 }

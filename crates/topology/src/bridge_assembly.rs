@@ -8,10 +8,11 @@ use crate::{
     credentials,
     findings::Findings,
     layer::KeyPath,
-    missing,
+    log, missing,
     mistake::Place,
     section::Section,
     settings::Settings,
+    values::Values,
 };
 
 /// The plan, or nothing when a key is missing or a secret cannot be read, which is
@@ -28,10 +29,16 @@ pub(crate) fn assemble(
         let group = group(settings, &path, findings);
         groups.insert(path, group);
     }
+    let secrets = |path: &KeyPath| {
+        let group = groups.get(path)?.as_ref()?;
+        Some(&group.security.secret)
+    };
     Some(BridgePlan {
+        values: Values::of(settings, secrets),
         bridges: nodes(settings, Section::Bridge, |path| bridge(settings, path))?,
         groups: nodes(settings, Section::Group, |path| groups.remove(path)?)?,
         limits: limits(settings)?,
+        log: log::assemble(settings)?,
     })
 }
 

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use protocol::{GroupName, NodeName};
+use vocabulary::{GroupName, NodeName};
 
-use crate::{loader::Sources, mistake::TopologyError, plan::is_on, security::Security};
+use crate::{
+    loader::Sources, log::Log, mistake::TopologyError, plan::is_on, security::Security,
+    values::Values,
+};
 
 /// What a bridge's file says, validated. Several bridges may read the same one:
 /// they share the calls.
@@ -21,6 +24,10 @@ pub struct BridgePlan {
     pub groups: BTreeMap<GroupName, JoinedGroup>,
     /// What they keep to.
     pub limits: BridgeLimits,
+    /// What is logged, and how.
+    pub log: Log,
+    /// The same by key.
+    pub(crate) values: Values,
 }
 
 /// A bridge.

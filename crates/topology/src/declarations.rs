@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use protocol::GroupName;
 use toml::de::{DeTable, DeValue};
+use vocabulary::GroupName;
 
 use crate::{
     group_list::{NAME, nameless},

@@ -69,9 +69,15 @@ impl Document {
                 Section::Scene,
                 Section::Export,
                 Section::Limits,
+                Section::Log,
                 Section::Security,
             ],
-            Document::Bridge => &[Section::Bridge, Section::Group, Section::Limits],
+            Document::Bridge => &[
+                Section::Bridge,
+                Section::Group,
+                Section::Limits,
+                Section::Log,
+            ],
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether what a group exports means anything.
 
-use protocol::NodeName;
+use vocabulary::NodeName;
 
 use crate::{
     findings::Findings, layer::KeyPath, mistake::Problem, nearest::nearest, section::Section,

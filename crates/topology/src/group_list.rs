@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use protocol::GroupName;
 use toml::{
     Spanned,
     de::{DeString, DeTable, DeValue},
 };
+use vocabulary::GroupName;
 
 use crate::{
     file,

@@ -21,6 +21,8 @@
 //!    addresses, names that nobody declares, brokers that anyone could join or
 //!    overhear, exports of nothing.
 //!
+//! What a file that was edited changes in those that run is said by [`changes`].
+//!
 //! What a plan means on one machine and for one node is in `state` (where
 //! nodes keep what outlives them) and `security` (whose certificate is where).
 //!
@@ -39,18 +41,20 @@ mod assembly;
 mod bridge_assembly;
 mod bridge_plan;
 mod bridge_relations;
+mod changes;
 mod credentials;
 mod declarations;
 mod document;
 mod export_rules;
-mod exports;
 mod file;
 mod findings;
 mod group_list;
 mod kind;
 mod layer;
+mod layout;
 mod lines;
 mod loader;
+mod log;
 mod missing;
 mod mistake;
 mod nearest;
@@ -67,13 +71,17 @@ mod state;
 mod tls;
 mod units;
 mod unknown;
+mod values;
 
 pub use any_plan::Plan;
 pub use bridge_plan::{Bridge, BridgeLimits, BridgePlan, JoinedGroup};
+pub use changes::{Change, Changes, Restarts, bridge_changes, changes};
 pub use document::Document;
-pub use exports::{Export, Exports};
+pub use layout::STATE_DIRECTORY;
+pub use log::{Log, LogFormat};
 pub use mistake::{Mistake, Place, Problem, TopologyError};
 pub use plan::{Gate, Limits, Master, Scene, Slave, Topology, this_machine};
-pub use reference::{Key, Presence, keys};
+pub use reference::{Effect, Key, Presence, keys, reference_page};
 pub use section::Section;
 pub use security::Security;
+pub use vocabulary::{Export, Exports};

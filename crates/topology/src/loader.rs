@@ -30,6 +30,19 @@ pub(crate) struct Sources {
     pub(crate) set: Vec<String>,
     /// What relative paths outside the file are relative to, and the file's own.
     pub(crate) folder: PathBuf,
+    /// Where the file is to lie, if that is not where it does.
+    pub(crate) place: Option<PathBuf>,
+    /// Whether the files are read that hold secrets and certificates.
+    pub(crate) credentials: Credentials,
+}
+
+/// What becomes of the files that hold secrets and certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// They have to be there.
+    Read,
+    /// Nobody looks at them: the secret is empty.
+    Left,
 }
 
 /// Everything up to the settings.
@@ -46,7 +59,16 @@ impl Sources {
             set: set.to_vec(),
             // Without a current folder relative paths stay relative.
             folder: std::env::current_dir().unwrap_or_default(),
+            place: None,
+            credentials: Credentials::Read,
         }
+    }
+
+    /// The same, of a file that is about to be moved to `place`: what is relative to
+    /// its folder is relative to that one.
+    pub(crate) fn placed(mut self, place: &Path) -> Sources {
+        self.place = Some(place.to_owned());
+        self
     }
 
     /// Loads a group's file.
@@ -97,7 +119,7 @@ impl Sources {
         wanted: Option<Document>,
         findings: &mut Findings,
     ) -> Option<Resolved> {
-        let base = self.folder.join(path);
+        let base = self.folder.join(self.place.as_deref().unwrap_or(path));
         let base = base.parent().unwrap_or(&self.folder);
         let mut written = file::parse(path, base, text, wanted, findings)?;
         written.keep_judgeable();
@@ -128,7 +150,10 @@ impl Sources {
             // could not be read.
             return None;
         }
-        let settings = Settings::merge(document, file, [environment, arguments]);
+        let mut settings = Settings::merge(document, file, [environment, arguments]);
+        if self.credentials == Credentials::Left {
+            settings.leave_credentials();
+        }
         Some(Resolved { settings, top })
     }
 

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
-use protocol::{GroupName, NodeName};
+use vocabulary::{Exports, GroupName, NodeName};
 
-use crate::{exports::Exports, loader::Sources, mistake::TopologyError, security::Security};
+use crate::{
+    loader::Sources, log::Log, mistake::TopologyError, security::Security, values::Values,
+};
 
 /// One group, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +30,12 @@ pub struct Topology {
     pub exports: Exports,
     /// What everybody keeps to.
     pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
     /// Who may join, and whether others can read what is said.
     pub security: Security,
+    /// The same by key.
+    pub(crate) values: Values,
 }
 
 /// The broker-master.

@@ -157,5 +157,15 @@ pub(crate) fn pairs(settings: &Settings, findings: &mut Findings) {
 }
 
 /// How many times its limit an outbox holds before its link is closed; that of
-/// `protocol::link::Outbox`.
-const OUTBOX_OVERFLOW: u64 = protocol::link::OVERFLOW as u64;
+/// `protocol::link::Outbox`, and a test holds it equal to that.
+const OUTBOX_OVERFLOW: u64 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbox_overflows_where_its_own_crate_says() {
+        assert_eq!(OUTBOX_OVERFLOW, protocol::link::OVERFLOW as u64);
+    }
+}

@@ -1,6 +1,6 @@
 //! The sections of a topology, and how they are named.
 
-use protocol::{GroupName, NodeName};
+use vocabulary::{GroupName, NodeName};
 
 /// A section of a topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub enum Section {
     Export,
     /// `[limits]`
     Limits,
+    /// `[log]`
+    Log,
     /// `[security]`
     Security,
     /// `[bridges."bridge@0"]`, one a bridge.
@@ -38,6 +40,7 @@ impl Section {
             Section::Scene => "scenes.\"scene@0\"",
             Section::Export => "exports.chat",
             Section::Limits => "limits",
+            Section::Log => "log",
             Section::Security => "security",
             Section::Bridge => "bridges.\"bridge@0\"",
             Section::Group => "groups.GroupB",

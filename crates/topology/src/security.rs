@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::{NodeName, Secret, tls::TlsFiles};
+use vocabulary::{NodeName, Secret, TlsFiles};
 
 /// Who may join, and whether others can read what is said.
 #[derive(Clone, Debug, PartialEq)]

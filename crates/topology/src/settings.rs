@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     document: Document,
     merged: HashMap<String, Value>,
     origins: HashMap<KeyPath, Origin>,
+    reads_credentials: bool,
 }
 
 /// Who set a key in the end.
@@ -61,7 +62,18 @@ impl Settings {
             document,
             merged,
             origins,
+            reads_credentials: true,
         }
+    }
+
+    /// From now on the files that hold secrets and certificates are not looked at.
+    pub(crate) fn leave_credentials(&mut self) {
+        self.reads_credentials = false;
+    }
+
+    /// Whether the files that hold secrets and certificates are to be read.
+    pub(crate) fn reads_credentials(&self) -> bool {
+        self.reads_credentials
     }
 
     /// Which sort of file they are of.

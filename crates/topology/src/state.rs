@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::GroupName;
+use vocabulary::GroupName;
 
 /// The folder of a node that was given none. A service manager makes one that
 /// stays; without one the temporary folder serves, which lasts at least as long

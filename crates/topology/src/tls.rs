@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use protocol::tls::TlsFiles;
+use vocabulary::TlsFiles;
 
 use crate::{
     file::unreadable, findings::Findings, layer::KeyPath, mistake::Problem, security::NAME,
@@ -62,7 +62,8 @@ fn missing(settings: &Settings, path: &KeyPath, all: &[KeyPath], findings: &mut 
 /// have been put in its place.
 fn readable(settings: &Settings, path: &KeyPath, file: &Path, findings: &mut Findings) {
     let is_authority = path.segments().last().is_some_and(|name| name == KEYS[0]);
-    if !is_authority && file.to_string_lossy().contains(NAME) {
+    let is_of_a_node = !is_authority && file.to_string_lossy().contains(NAME);
+    if is_of_a_node || !settings.reads_credentials() {
         return;
     }
     let (Err(error), Some(place)) = (fs::read(file), settings.place(path)) else {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use ffrpc::{Node, Services};
 use protocol::ErrorKind;
-use tests::{Callees, Groups, eventually, record};
+use tests::{Callees, Groups, Signal, eventually, record};
 
 use super::stage::{A, B, C, SHORT_LEASE, finds, master_alone};
 
@@ -129,4 +129,42 @@ async fn nothing_is_called_that_is_not_exported_and_refusals_are_counted() {
     );
     // All that the directory shows of the others is what bridges say.
     assert_eq!(record(groups.at(A), "callee@0").await, None);
+}
+
+#[tokio::test]
+async fn an_export_that_is_added_to_a_running_group_can_be_called_at_once() {
+    let groups = [
+        ("GroupA", master_alone(SHORT_LEASE)),
+        ("GroupB", master_alone(SHORT_LEASE)),
+    ];
+    let groups = Groups::start(&groups, 1).await;
+    let _callees = Callees::join(groups.at(B), 1).await;
+    let caller = groups.at(A).node("caller@0", Services::new()).await;
+    finds(&caller, "GroupB").await;
+    let to = caller.group("GroupB".parse().unwrap());
+    let call = async || {
+        let outcome = to.call("across.echo", Bytes::from_static(b"7")).await;
+        outcome.map_err(|error| error.kind)
+    };
+    eventually(
+        "the bridge has heard that nothing is exported",
+        async || (call().await == Err(ErrorKind::Forbidden)).then_some(()),
+    )
+    .await;
+    let file = groups.at(B).topology();
+    let before = std::fs::read_to_string(&file).unwrap();
+    let more = "[exports.echo]\ngroups = [\"GroupA\"]\nmethods = [\"across.echo\"]\n";
+    std::fs::write(&file, format!("{before}\n{more}")).unwrap();
+    groups.at(B).signal("master@0", Signal::HUP);
+    eventually("it can be called", async || {
+        (call().await == Ok(Bytes::from_static(b"7"))).then_some(())
+    })
+    .await;
+    // And taken back.
+    std::fs::write(&file, before).unwrap();
+    groups.at(B).signal("master@0", Signal::HUP);
+    eventually("it is forbidden again", async || {
+        (call().await == Err(ErrorKind::Forbidden)).then_some(())
+    })
+    .await;
 }

@@ -33,7 +33,7 @@ async fn a_group_that_is_killed_is_announced_as_gone_and_calls_to_it_end_at_once
         let under_way = async || {
             groups
                 .bridges()
-                .metric("bridge@0", "redrabbit_bridge_calls")
+                .metric("bridge@0", "redrabbit_bridge_calls_pending")
                 .await
         };
         eventually("the call is under way", async || {

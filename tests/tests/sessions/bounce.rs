@@ -41,13 +41,15 @@ async fn a_session_bounces_a_thousand_times_and_no_frame_is_lost_or_handled_twic
         tally.sent >= 2 * BOUNCES as u64,
         "the traffic was not constant"
     );
-    eventually("it is offline once, where it was last", async || {
-        let journals = stage::journals(&cluster);
-        (journals.offlines("alice") == 1 && journals.count(tally.at, "offline") == 1).then_some(())
+    eventually("it is offline", async || {
+        (stage::journals(&cluster).offlines("alice") > 0).then_some(())
     })
     .await;
     let journals = stage::journals(&cluster);
     journals.are_sound();
+    // Where it arrived last, which its last answer need not have come from: a move that
+    // was asked for before that may follow it.
+    assert_eq!(journals.offlines("alice"), 1);
     let [zero, one] = scenes.map(|scene| {
         let count = |what| journals.count(scene, what);
         [count("enter"), count("leave") + count("offline")]

@@ -39,7 +39,7 @@ pub(crate) struct Tally {
     /// How often the process that answers was another one.
     pub(crate) moves: u64,
     /// The process that answered last.
-    pub(crate) at: u32,
+    at: u32,
     /// The longest time without an answer.
     pub(crate) longest: Duration,
     /// Why the gate has ended the connection, if it has.

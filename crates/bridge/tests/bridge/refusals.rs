@@ -77,7 +77,10 @@ async fn what_is_not_exported_is_forbidden_and_counted() {
         r#"from="Guarded0",to="Guarded1",outcome="ok""#,
     );
     assert_eq!(ok.as_deref(), Some("1"));
-    let under_way = counted("redrabbit_bridge_calls", r#"from="Guarded0",to="Guarded1""#);
+    let under_way = counted(
+        "redrabbit_bridge_calls_pending",
+        r#"from="Guarded0",to="Guarded1""#,
+    );
     assert_eq!(under_way.as_deref(), Some("0"));
     let reachable = counted("redrabbit_bridge_group_reachable", r#"group="Guarded1""#);
     assert_eq!(reachable.as_deref(), Some("1"));

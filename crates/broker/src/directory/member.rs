@@ -6,7 +6,7 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::groups;
+use super::{groups, vitals::VitalsLog};
 
 /// A member, as the master knows it.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Member {
     pub(super) stream: Option<u64>,
     /// The (epoch, revision) that it had seen when it was let in.
     pub(super) seen: (u32, u64),
+    /// How it does, for operators.
+    pub(super) vitals: VitalsLog,
     placements: Placements,
 }
 
@@ -56,6 +58,7 @@ impl Member {
             heard: now,
             stream: Some(stream),
             seen,
+            vitals: VitalsLog::default(),
             placements: Placements::default(),
         }
     }

@@ -5,12 +5,14 @@
 
 mod groups;
 mod loads;
+mod lost;
 mod member;
 mod refusal;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,12 +22,17 @@ use std::{
 use protocol::{
     NodeId, NodeName,
     envelope::MAX_METHOD_BYTES,
-    v1::{Delta, Hello, Load, NodeRecord, NodeState, Report, Role, Snapshot, delta::Change},
+    v1::{
+        Delta, Hello, Load, NodeRecord, NodeState, Report, Role, Script, Snapshot, Vitals,
+        delta::Change,
+    },
 };
 use tokio::time::Instant;
 
+use crate::observation::{Observation, Observed};
 use loads::LoadLog;
 pub use loads::LoadMark;
+use lost::LostLog;
 use member::Member;
 pub use refusal::JoinRefusal;
 use refusal::{MAX_BUILD_BYTES, MAX_METHODS, MAX_METHODS_BYTES};
@@ -50,6 +57,7 @@ pub struct Directory {
     members: BTreeMap<NodeId, Member>,
     names: HashMap<NodeName, NodeId>,
     loads: LoadLog,
+    lost: LostLog,
     ticked: Option<Instant>,
     rebuilt_at: Option<Instant>,
 }
@@ -97,6 +105,7 @@ impl Directory {
             members: BTreeMap::new(),
             names: HashMap::new(),
             loads: LoadLog::default(),
+            lost: LostLog::default(),
             ticked: None,
             rebuilt_at: None,
         };
@@ -158,7 +167,7 @@ impl Directory {
             if self.is_live(holder) {
                 return Err(JoinRefusal::NameTaken { name, holder });
             }
-            deltas.extend(self.remove(holder));
+            deltas.extend(self.lose(holder, now));
         }
         self.serial += 1;
         let node = NodeId::new(self.epoch, self.serial);
@@ -168,8 +177,11 @@ impl Directory {
 
     /// Takes a report, which renews the lease. A new load alone is no change:
     /// it is read where it is asked for, and told to bridges ([`loads`](Self::loads)).
-    pub fn report(&mut self, node: NodeId, report: Report, now: Instant) -> Option<Delta> {
+    pub fn report(&mut self, node: NodeId, mut report: Report, now: Instant) -> Option<Delta> {
         let member = self.members.get_mut(&node)?;
+        if let Some(vitals) = report.vitals.take() {
+            member.vitals.take(vitals);
+        }
         if report.load != member.record.load {
             self.loads.changed(node);
         }
@@ -226,7 +238,7 @@ impl Directory {
             .collect();
         expired
             .into_iter()
-            .filter_map(|id| self.remove(id))
+            .filter_map(|id| self.lose(id, now))
             .collect()
     }
 
@@ -271,6 +283,47 @@ impl Directory {
             None => self.members.iter().map(load).collect(),
         };
         (loads, self.loads.mark())
+    }
+
+    /// How the master itself does.
+    pub fn set_vitals(&mut self, vitals: Vitals) {
+        let master = self.master();
+        if let Some(member) = self.members.get_mut(&master) {
+            member.vitals.take(vitals);
+        }
+    }
+
+    /// Everybody as an operator sees them at `now`, and who was lost of late.
+    pub fn observe(&self, now: Instant) -> Observation {
+        let master = self.master();
+        let observed = |(id, member): (&NodeId, &Member)| Observed {
+            node: *id,
+            name: member.name.clone(),
+            role: member.record.role(),
+            state: member.record.state(),
+            suspect: !member.is_live(),
+            build: member.record.build.clone(),
+            script: member.record.script.as_ref().map(|script| Script {
+                version: script.version,
+                hash: script.hash.clone(),
+                services: Vec::new(),
+            }),
+            load: member.record.load,
+            groups: member.record.groups.clone(),
+            heard: match *id == master {
+                true => Duration::ZERO,
+                false => now.saturating_duration_since(member.heard),
+            },
+            vitals: member.vitals.now(),
+            before: member.vitals.before(),
+        };
+        Observation {
+            epoch: self.epoch,
+            revision: self.revision,
+            rebuilding: self.is_rebuilding(),
+            nodes: self.members.iter().map(observed).collect(),
+            lost: self.lost.since(now),
+        }
     }
 
     /// Whether the node is in the directory.
@@ -441,6 +494,15 @@ impl Directory {
             self.loads.reader_went();
         }
         Some(self.changed(Change::Removed(node.as_u64())))
+    }
+
+    /// The node is gone, and not on purpose.
+    fn lose(&mut self, node: NodeId, now: Instant) -> Option<Delta> {
+        if let Some(member) = self.members.get(&node) {
+            self.lost
+                .note(member.name.clone(), member.record.role(), now);
+        }
+        self.remove(node)
     }
 
     fn changed(&mut self, change: Change) -> Delta {

@@ -39,6 +39,12 @@ impl Links {
     /// Forwards what arrived on the link of `node`. After a fault the link has
     /// to be closed; what stood before the fault has been forwarded.
     pub fn forward_batch(&self, node: NodeId, batch: &Bytes) -> Result<(), LinkFault> {
+        self.forward_counted(node, batch).map(|_| ())
+    }
+
+    /// The same; says how many envelopes there were.
+    pub(crate) fn forward_counted(&self, node: NodeId, batch: &Bytes) -> Result<u64, LinkFault> {
+        let mut count = 0;
         let mut round = Round::default();
         let mut run: Option<Run> = None;
         let mut outcome = Ok(());
@@ -50,6 +56,7 @@ impl Links {
                     break;
                 }
             };
+            count += 1;
             match &mut run {
                 Some(run) if run.destination == routing.destination => {
                     run.bytes.end = element.whole.end;
@@ -74,7 +81,7 @@ impl Links {
         }
         self.metrics.batches.increment(1);
         self.end(round);
-        outcome
+        outcome.map(|()| count)
     }
 
     /// Forwards one envelope of a node in this process.
@@ -97,7 +104,9 @@ impl Links {
         let outlet = self.outlet(run.destination);
         if let Some(Outlet::Stream(outbox)) = &outlet {
             let bytes = &batch[run.bytes.clone()];
-            let put = outbox.offer(bytes.len(), run.refusable, |buffer| buffer.put_slice(bytes));
+            let put = outbox.offer_run(run.envelopes, bytes.len(), run.refusable, |buffer| {
+                buffer.put_slice(bytes);
+            });
             if let Ok(was_empty) = put {
                 round.put(run.envelopes, bytes.len());
                 if was_empty {
@@ -174,6 +183,8 @@ impl Links {
             self.metrics.envelopes.increment(round.envelopes);
             self.metrics.bytes.increment(round.bytes);
             self.forwarded.fetch_add(round.envelopes, Ordering::Relaxed);
+            self.forwarded_bytes
+                .fetch_add(round.bytes, Ordering::Relaxed);
         }
         round.end();
     }

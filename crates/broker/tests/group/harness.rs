@@ -41,13 +41,12 @@ impl Group {
     pub(crate) fn run(epoch: u32, rebuild: bool) -> Group {
         let group: protocol::GroupName = "GroupA".parse().unwrap();
         let secret = Secret::new("open sesame");
-        let links = Links::new(group.clone(), secret.clone(), 1 << 20);
+        let links = Links::new(group.clone(), secret, 1 << 20);
         let config = RegistryConfig {
             group,
             epoch,
             rebuild,
             lease: LEASE,
-            secret,
             master: NodeRecord {
                 name: "master@0".into(),
                 role: Role::Master.into(),
@@ -217,6 +216,7 @@ impl Member {
                 Response::Delta(delta) => assert!(self.take_delta(delta), "a gap"),
                 Response::Snapshot(snapshot) => self.take_snapshot(snapshot),
                 Response::Welcome(_) => panic!("a second welcome"),
+                Response::Renewal(renewal) => self.welcome.token = renewal.token,
                 Response::Exports(_) | Response::Loads(_) => {
                     panic!("what is for bridges came to {}", self.hello.name)
                 }

@@ -10,4 +10,5 @@ mod rebuild;
 mod refusals;
 mod rejoin;
 mod routing;
+mod secrets;
 mod thousand;

@@ -4,11 +4,16 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use protocol::{GroupName, NodeName, tls::Tls, v1::Role};
-use topology::{Bridge, BridgePlan};
+use protocol::{
+    GroupName, NodeName,
+    tls::{Tls, TlsError},
+    v1::Role,
+};
+use topology::{Bridge, BridgePlan, Changes, Log, bridge_changes};
 
 use super::{BootError, Booted, role_name};
 use crate::{Args, ListenSite};
@@ -18,12 +23,14 @@ use crate::{Args, ListenSite};
 pub struct BridgeBoot {
     /// The bridge's name.
     pub name: NodeName,
-    /// All that the file says.
-    pub plan: BridgePlan,
+    /// All that the file said when the process was started.
+    pub plan: Arc<BridgePlan>,
     /// The bridge's certificates in those of its groups that speak TLS.
     pub tls: BTreeMap<GroupName, Tls>,
     /// The file.
     pub file: PathBuf,
+    /// What overrides the file.
+    pub set: Vec<String>,
 }
 
 /// Reads the file of bridges and finds this process in it.
@@ -32,19 +39,13 @@ pub struct BridgeBoot {
 /// [`BootError`]; no socket has been opened.
 pub fn boot_bridge(args: &Args) -> Result<BridgeBoot, BootError> {
     let plan = BridgePlan::load(&args.topology, &args.set)?;
-    if !plan.bridges.contains_key(&args.name) {
-        return Err(BootError::UnknownName {
-            name: args.name.clone(),
-            file: args.topology.display().to_string(),
-            role: role_name(Role::Bridge),
-            own: plan.bridges.into_keys().collect(),
-        });
-    }
+    find(&plan, &args.topology, &args.name)?;
     Ok(BridgeBoot {
         tls: tls(&plan, &args.topology, &args.name)?,
         name: args.name.clone(),
-        plan,
+        plan: Arc::new(plan),
         file: args.topology.clone(),
+        set: args.set.clone(),
     })
 }
 
@@ -55,6 +56,38 @@ impl BridgeBoot {
 }
 
 impl Booted for BridgeBoot {
+    type Plan = BridgePlan;
+
+    fn plan(&self) -> Arc<BridgePlan> {
+        Arc::clone(&self.plan)
+    }
+
+    fn read_again(&self) -> Result<Arc<BridgePlan>, BootError> {
+        let plan = BridgePlan::load(&self.file, &self.set)?;
+        find(&plan, &self.file, &self.name)?;
+        for (group, joined) in &plan.groups {
+            // Turned on or off it is when the process is started again.
+            let own = self.tls.get(group);
+            if let Some((tls, files)) = own.zip(joined.security.tls_files(&self.name)) {
+                tls.replace(files)
+                    .map_err(|source| wrong_tls(&self.file, group, &self.name, source))?;
+            }
+        }
+        Ok(Arc::new(plan))
+    }
+
+    fn changes(old: &BridgePlan, new: &BridgePlan) -> Changes {
+        bridge_changes(old, new)
+    }
+
+    fn log(plan: &BridgePlan) -> &Log {
+        &plan.log
+    }
+
+    fn drain_grace(plan: &BridgePlan) -> Duration {
+        plan.limits.drain_grace
+    }
+
     fn name(&self) -> &NodeName {
         &self.name
     }
@@ -70,10 +103,6 @@ impl Booted for BridgeBoot {
 
     fn workers(&self) -> usize {
         self.own().map_or(1, |bridge| bridge.workers)
-    }
-
-    fn drain_grace(&self) -> Duration {
-        self.plan.limits.drain_grace
     }
 
     fn site(&self, field: &str) -> ListenSite {
@@ -97,21 +126,37 @@ fn tls(
             tls.require(group, name)?;
             Ok(tls)
         });
-        let tls = tls.map_err(|source| BootError::Tls {
-            name: name.clone(),
-            section: format!("groups.{group}"),
-            file: file.display().to_string(),
-            source: Box::new(source),
-        })?;
+        let tls = tls.map_err(|source| wrong_tls(file, group, name, source))?;
         loaded.insert(group.clone(), tls);
     }
     Ok(loaded)
 }
 
+/// Fails unless `plan` declares the bridge.
+fn find(plan: &BridgePlan, file: &Path, name: &NodeName) -> Result<(), BootError> {
+    if plan.bridges.contains_key(name) {
+        return Ok(());
+    }
+    Err(BootError::UnknownName {
+        name: name.clone(),
+        file: file.display().to_string(),
+        role: role_name(Role::Bridge),
+        own: plan.bridges.keys().cloned().collect(),
+    })
+}
+
+fn wrong_tls(file: &Path, group: &GroupName, name: &NodeName, source: TlsError) -> BootError {
+    BootError::Tls {
+        name: name.clone(),
+        section: format!("groups.{group}"),
+        file: file.display().to_string(),
+        source: Box::new(source),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogFormat;
 
     #[test]
     fn a_bridge_finds_what_its_own_section_says() {
@@ -136,7 +181,7 @@ mod tests {
             topology,
             name: "bridge@1".parse().unwrap(),
             set: vec!["groups.GroupA.master=127.0.0.1:1".to_owned()],
-            log_format: LogFormat::Text,
+            log_format: None,
         };
         let boot = boot_bridge(&args).unwrap();
         assert_eq!(boot.http(), Some("127.0.0.1:10361".parse().unwrap()));
@@ -144,7 +189,8 @@ mod tests {
             (boot.workers(), boot.groups().as_str()),
             (3, "GroupA, GroupB")
         );
-        assert_eq!(boot.drain_grace(), Duration::from_secs(2));
+        let grace = BridgeBoot::drain_grace(&boot.plan);
+        assert_eq!(grace, Duration::from_secs(2));
         assert_eq!(boot.site("http").key, "bridges.bridge@1.http");
         let joined = &boot.plan.groups[&"GroupA".parse().unwrap()];
         assert_eq!(joined.master.port(), 1);

@@ -3,11 +3,16 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use protocol::{NodeName, tls::Tls, v1::Role};
-use topology::Topology;
+use protocol::{
+    NodeName,
+    tls::{Tls, TlsError},
+    v1::Role,
+};
+use topology::{Changes, Log, Topology, changes};
 
 use super::{BootError, Booted, role_name};
 use crate::{Args, ListenSite};
@@ -19,12 +24,14 @@ pub struct Boot {
     pub name: NodeName,
     /// What it is.
     pub role: Role,
-    /// The whole group.
-    pub topology: Topology,
+    /// The whole group, as its file said when the process was started.
+    pub topology: Arc<Topology>,
     /// The node's certificates; `None` where the group speaks no TLS.
     pub tls: Option<Tls>,
     /// The file that describes it.
     pub file: PathBuf,
+    /// What overrides the file.
+    pub set: Vec<String>,
 }
 
 /// Reads the topology and finds this process in it.
@@ -38,12 +45,46 @@ pub fn boot(args: &Args, role: Role) -> Result<Boot, BootError> {
         name: args.name.clone(),
         role,
         tls: tls(&topology, &args.topology, &args.name)?,
-        topology,
+        topology: Arc::new(topology),
         file: args.topology.clone(),
+        set: args.set.clone(),
     })
 }
 
 impl Booted for Boot {
+    type Plan = Topology;
+
+    fn plan(&self) -> Arc<Topology> {
+        Arc::clone(&self.topology)
+    }
+
+    fn read_again(&self) -> Result<Arc<Topology>, BootError> {
+        let topology = Topology::load(&self.file, &self.set)?;
+        find(&topology, &self.file, &self.name, self.role)?;
+        // Turned on or off it is when the process is started again.
+        if let Some((tls, files)) = self
+            .tls
+            .as_ref()
+            .zip(topology.security.tls_files(&self.name))
+        {
+            tls.replace(files)
+                .map_err(|source| wrong_tls(&self.file, &self.name, source))?;
+        }
+        Ok(Arc::new(topology))
+    }
+
+    fn changes(old: &Topology, new: &Topology) -> Changes {
+        changes(old, new)
+    }
+
+    fn log(plan: &Topology) -> &Log {
+        &plan.log
+    }
+
+    fn drain_grace(plan: &Topology) -> Duration {
+        plan.limits.drain_grace
+    }
+
     fn name(&self) -> &NodeName {
         &self.name
     }
@@ -69,7 +110,7 @@ impl Booted for Boot {
             gates,
             scenes,
             ..
-        } = &self.topology;
+        } = &*self.topology;
         let workers = match self.role {
             Role::Master => Some(master.workers),
             Role::Slave => slaves.get(&self.name).map(|slave| slave.workers),
@@ -78,10 +119,6 @@ impl Booted for Boot {
             Role::Bridge | Role::Service | Role::Unspecified => None,
         };
         workers.unwrap_or(1)
-    }
-
-    fn drain_grace(&self) -> Duration {
-        self.topology.limits.drain_grace
     }
 
     fn site(&self, field: &str) -> ListenSite {
@@ -132,12 +169,18 @@ fn tls(topology: &Topology, file: &Path, name: &NodeName) -> Result<Option<Tls>,
         tls.require(&topology.group, name)?;
         Ok(tls)
     };
-    load().map(Some).map_err(|source| BootError::Tls {
+    load()
+        .map(Some)
+        .map_err(|source| wrong_tls(file, name, source))
+}
+
+fn wrong_tls(file: &Path, name: &NodeName, source: TlsError) -> BootError {
+    BootError::Tls {
         name: name.clone(),
         section: "[security]".to_owned(),
         file: file.display().to_string(),
         source: Box::new(source),
-    })
+    }
 }
 
 /// The nodes of one role.
@@ -154,7 +197,6 @@ fn declared(topology: &Topology, role: Role) -> Vec<NodeName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogFormat;
 
     const GROUP: &str = r#"
         group = "GroupA"
@@ -176,7 +218,7 @@ mod tests {
             topology,
             name: name.parse().unwrap(),
             set: Vec::new(),
-            log_format: LogFormat::Text,
+            log_format: None,
         };
         boot(&args, role)
     }

@@ -1,10 +1,10 @@
 //! From the command line to the node that this process is, before any socket
 //! opens.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use protocol::{NodeName, tls::TlsError, v1::Role};
-use topology::TopologyError;
+use topology::{Changes, Log, TopologyError};
 
 use crate::{Exit, ListenSite};
 
@@ -17,6 +17,28 @@ pub use group::{Boot, boot};
 /// What the frame around a daemon asks of what it boots from, which is one group's
 /// file ([`Boot`]) or that of bridges ([`BridgeBoot`]).
 pub trait Booted {
+    /// All that the file says.
+    type Plan: Send + Sync + 'static;
+
+    /// What it said when the process was started.
+    fn plan(&self) -> Arc<Self::Plan>;
+
+    /// Reads the file again, as the process would if it was started now. What of the
+    /// certificates can be changed in a process that runs is changed with it.
+    ///
+    /// # Errors
+    /// [`BootError`]: the process could not be started so, and nothing has changed.
+    fn read_again(&self) -> Result<Arc<Self::Plan>, BootError>;
+
+    /// What differs in `new`.
+    fn changes(old: &Self::Plan, new: &Self::Plan) -> Changes;
+
+    /// What is logged, and how.
+    fn log(plan: &Self::Plan) -> &Log;
+
+    /// What a node has to finish its work when it is told to stop.
+    fn drain_grace(plan: &Self::Plan) -> Duration;
+
     /// The node's name.
     fn name(&self) -> &NodeName;
 
@@ -28,9 +50,6 @@ pub trait Booted {
 
     /// How many threads the node's runtime has.
     fn workers(&self) -> usize;
-
-    /// What it has to finish its work when it is told to stop.
-    fn drain_grace(&self) -> Duration;
 
     /// Where the file says what this node's `field` is: `tcp` of gate@0 is at
     /// `gates.gate@0.tcp`.

@@ -18,6 +18,18 @@ use tokio::{
 /// Nothing here takes as long, unless it is broken.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+const GOOD: &str = r#"
+    group = "GroupA"
+    [master]
+    listen = "127.0.0.1:0"
+    [gates."gate@0"]
+    tcp = "127.0.0.1:0"
+    [gates."gate@1"]
+    tcp = "127.0.0.1:0"
+    [scenes."scene@0"]
+    script = "main.py"
+"#;
+
 /// The example program `idle`, with a topology of its own.
 pub(crate) struct Idle {
     pub(crate) folder: TempDir,
@@ -32,7 +44,7 @@ pub(crate) struct Unread {
 
 /// A daemon that runs.
 pub(crate) struct Running {
-    _folder: TempDir,
+    folder: TempDir,
     child: Child,
     stderr: BufReader<ChildStderr>,
     /// Every line that it has logged so far.
@@ -42,18 +54,7 @@ pub(crate) struct Running {
 impl Idle {
     /// Whose topology is a good one, with `more` at its end.
     pub(crate) fn new(more: &str) -> Idle {
-        let good = r#"
-            group = "GroupA"
-            [master]
-            listen = "127.0.0.1:0"
-            [gates."gate@0"]
-            tcp = "127.0.0.1:0"
-            [gates."gate@1"]
-            tcp = "127.0.0.1:0"
-            [scenes."scene@0"]
-            script = "main.py"
-        "#;
-        Idle::with_topology(&format!("{good}\n{more}"))
+        Idle::with_topology(&format!("{GOOD}\n{more}"))
     }
 
     /// Whose topology is this.
@@ -89,7 +90,7 @@ impl Idle {
         let mut child = self.command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Running {
-            _folder: self.folder,
+            folder: self.folder,
             child,
             stderr,
             log: String::new(),
@@ -119,10 +120,20 @@ impl Running {
         timeout(SOON, reading).await.unwrap();
     }
 
+    /// Its topology.
+    pub(crate) fn topology(&self) -> PathBuf {
+        self.folder.path().join("topology.toml")
+    }
+
+    /// Makes its topology the good one with `more` at its end.
+    pub(crate) fn rewrite(&self, more: &str) {
+        std::fs::write(self.topology(), format!("{GOOD}\n{more}")).unwrap();
+    }
+
     /// Closes the other end of its log.
     pub(crate) fn unread(self) -> Unread {
         Unread {
-            _folder: self._folder,
+            _folder: self.folder,
             child: self.child,
         }
     }

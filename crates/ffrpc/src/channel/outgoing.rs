@@ -286,6 +286,11 @@ impl Outgoing {
         self.kept.is_empty()
     }
 
+    /// How many envelopes are kept.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// How many bytes are kept.
     pub fn bytes(&self) -> usize {
         self.kept_bytes

@@ -81,7 +81,7 @@ impl Group {
     /// there offers the method; `Forbidden`. `Unavailable` says of a bridge that has
     /// stopped answering, too: the call may have been done.
     pub async fn call(&self, method: impl Into<Text>, body: Bytes) -> Outcome {
-        let wait = self.node.shared().config.call_timeout;
+        let wait = self.node.shared().call_timeout();
         self.call_within(method, body, wait).await
     }
 

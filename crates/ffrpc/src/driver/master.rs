@@ -1,5 +1,6 @@
 //! What the master says, and what becomes of the node by it.
 
+use bytes::Bytes;
 use protocol::{
     NodeId,
     v1::{
@@ -9,7 +10,7 @@ use protocol::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Driver, Identity, LINKING, REPORT, REPORTS_PER_LEASE, SHORTEST_PERIOD};
 use crate::{
@@ -24,6 +25,7 @@ impl Driver {
             Word::Open(registry) => self.shared.set_registry(registry),
             Word::Says(response) => match response.response {
                 Some(Response::Welcome(welcome)) => self.welcome(&welcome),
+                Some(Response::Renewal(renewal)) => self.renew(renewal.token),
                 _ => self.learn(response),
             },
             Word::Broken(status) => {
@@ -37,7 +39,7 @@ impl Driver {
                     self.lose("the master does not know it any more");
                 }
                 let held = self.held();
-                self.membership.rejoin(held);
+                self.membership.rejoin(held, self.shared.secret());
             }
         }
     }
@@ -46,15 +48,12 @@ impl Driver {
     pub(super) fn welcome(&mut self, welcome: &Welcome) {
         let id = NodeId::from_u64(welcome.node_id);
         let lease = Duration::from_millis(welcome.lease_ms.into());
-        if self.shared.config.role == Role::Bridge {
-            // Its process is of several groups.
-            Span::current().record("group", &welcome.group);
-        }
         self.period = REPORT.min(lease / REPORTS_PER_LEASE).max(SHORTEST_PERIOD);
         match &mut self.identity {
             Some(identity) if identity.id == id => {
                 identity.next_epoch = welcome.epoch;
                 info!(%id, epoch = welcome.epoch, "joined again");
+                self.renew(welcome.token.clone());
             }
             _ => {
                 if self.identity.is_some() {
@@ -79,6 +78,16 @@ impl Driver {
             identity: welcome.identity,
         }));
         self.report();
+    }
+
+    /// The node proves by this token who it is, from now on: links that are open were
+    /// opened with another one, and stay.
+    fn renew(&mut self, token: Bytes) {
+        if let Some(identity) = &mut self.identity {
+            self.links.renew(&token);
+            self.shared.set_id(identity.id, token.clone());
+            identity.token = token;
+        }
     }
 
     /// Takes in what the master says of the directory.

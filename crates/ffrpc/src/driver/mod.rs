@@ -24,7 +24,7 @@ use protocol::{
     v1::{NodeState, Report, join_request::Request},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tracing::{Instrument, field, info, info_span};
+use tracing::{Instrument, info, info_span};
 
 use crate::{
     channel::Broker,
@@ -32,6 +32,7 @@ use crate::{
     crossing::PERIOD as WATCH,
     link::{self, LinkSet, Ticked},
     membership::Membership,
+    metrics::Levels,
     pairs::{LATER, SOON},
     services::NodeEvent,
     shared::Shared,
@@ -55,6 +56,7 @@ struct Driver {
     shared: Arc<Shared>,
     membership: Membership,
     links: LinkSet,
+    levels: Levels,
     /// Links that have ended and that the pairs have not heard of.
     ended: Vec<Broker>,
     identity: Option<Identity>,
@@ -82,7 +84,7 @@ struct Identity {
 /// Runs the node until it is told to leave.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let name = &shared.config.name;
-    let span = info_span!("node", %name, group = field::Empty);
+    let span = info_span!("node", %name);
     let connector = Connector {
         encryption: shared.config.encryption.clone(),
     };
@@ -91,6 +93,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let driver = Driver {
         membership: Membership::new(&shared.config, connector.clone(), shared.services.methods()),
         links: LinkSet::new(connector, shared.config.outbox_bytes),
+        levels: Levels::new(),
         ended: Vec::new(),
         identity: None,
         period: REPORT,
@@ -188,6 +191,9 @@ impl Driver {
     /// reports, and in the end finds the node silent.
     fn report(&mut self) {
         self.report_at = Instant::now() + self.period;
+        let (waiting, kept) = (self.links.stock(), self.shared.pairs.stock());
+        self.shared.call_times.begin_period();
+        self.levels.set(waiting, kept, self.shared.calls().len());
         let Some(identity) = &self.identity else {
             return;
         };

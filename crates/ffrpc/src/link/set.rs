@@ -16,7 +16,7 @@ use tonic::Status;
 use tracing::{debug, info, warn};
 
 use super::{Arrived, LinkReceiver, LinkSender, open_remote};
-use crate::{channel::Broker, connect::Connector};
+use crate::{channel::Broker, connect::Connector, metrics::Stock};
 
 /// Where a broker is.
 #[derive(Clone)]
@@ -139,6 +139,13 @@ impl LinkSet {
         self.entries.push(entry);
     }
 
+    /// Links are opened with this token from now on.
+    pub(crate) fn renew(&mut self, token: &Bytes) {
+        for entry in &mut self.entries {
+            entry.credentials.token = token.clone();
+        }
+    }
+
     /// Ends a link for good. Says whether there was one.
     pub(crate) fn remove(&mut self, broker: Broker) -> bool {
         let before = self.entries.len();
@@ -174,6 +181,19 @@ impl LinkSet {
             State::Open { sender, silent, .. } => Some((entry.broker, sender, *silent)),
             State::Opening(_) => None,
         })
+    }
+
+    /// What waits in the links to other processes.
+    pub(crate) fn stock(&self) -> Stock {
+        let mut stock = Stock::default();
+        for (_, sender, _) in self.senders() {
+            if let LinkSender::Stream(outbox) = sender {
+                let traffic = outbox.traffic();
+                stock.messages += traffic.queued_messages;
+                stock.bytes += traffic.queued_bytes;
+            }
+        }
+        stock
     }
 
     /// Waits until something happens. Dropping the future loses nothing.

@@ -59,6 +59,11 @@ impl Tcp {
         }
     }
 
+    /// Reads the frames that follow with this one.
+    pub(crate) fn set_decoder(&mut self, decoder: FrameDecoder) {
+        self.decoder = decoder;
+    }
+
     /// What those who deliver need.
     pub(crate) fn lend(&mut self) -> Option<OwnedWriteHalf> {
         self.write_half.take()

@@ -61,6 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Reads the frames that follow with this one.
+    pub(crate) fn set_decoder(&mut self, decoder: FrameDecoder) {
+        self.decoder = decoder;
+    }
+
     pub(crate) fn get_mut(&mut self) -> &mut S {
         self.socket.get_mut()
     }

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::{OVERFLOW, Refused};
+use super::{OVERFLOW, Refused, Traffic};
 use crate::Envelope;
 
 /// A node's end of a link to a broker in its own process.
@@ -50,6 +50,9 @@ struct State {
     envelopes: Vec<Envelope>,
     bytes: usize,
     closed: bool,
+    /// All that was ever put here.
+    messages_put: u64,
+    bytes_put: u64,
 }
 
 impl EnvelopeQueue {
@@ -92,6 +95,8 @@ impl EnvelopeQueue {
         } else {
             let was_empty = state.envelopes.is_empty();
             state.bytes += bytes;
+            state.messages_put += 1;
+            state.bytes_put += bytes as u64;
             state.envelopes.push(envelope);
             return Ok(was_empty);
         };
@@ -130,10 +135,15 @@ impl EnvelopeQueue {
 
     /// Takes nothing more and forgets what is there.
     pub fn abandon(&self) {
-        *self.lock() = State {
-            closed: true,
-            ..State::default()
-        };
+        {
+            let mut state = self.lock();
+            *state = State {
+                closed: true,
+                messages_put: state.messages_put,
+                bytes_put: state.bytes_put,
+                ..State::default()
+            };
+        }
         self.closed.store(true, Ordering::Release);
         self.wake();
     }
@@ -146,6 +156,18 @@ impl EnvelopeQueue {
     /// How many bytes wait.
     pub fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    /// What went through it, and what waits.
+    pub fn traffic(&self) -> Traffic {
+        let state = self.lock();
+        Traffic {
+            messages: state.messages_put,
+            bytes: state.bytes_put,
+            queued_messages: state.envelopes.len() as u64,
+            queued_bytes: state.bytes as u64,
+            fill: Traffic::fill(state.bytes, self.limit),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,7 @@
 mod codec;
 mod memory;
 mod outbox;
+mod traffic;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -17,6 +18,7 @@ use tonic::Status;
 pub use codec::BatchCodec;
 pub use memory::{EnvelopeQueue, EnvelopeSink, MemoryLink};
 pub use outbox::{Outbox, OutboxStream};
+pub use traffic::Traffic;
 
 use crate::{NodeId, v1};
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
 use tokio_stream::Stream;
 
-use super::{OVERFLOW, Refused};
+use super::{OVERFLOW, Refused, Traffic};
 
 /// Envelopes that wait for the transport, encoded.
 ///
@@ -31,10 +31,14 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each ends between two elements; the last one still grows.
-    batches: VecDeque<BytesMut>,
+    /// Each ends between two elements; the last one still grows. With how many
+    /// elements it has.
+    batches: VecDeque<(BytesMut, u64)>,
     bytes: usize,
     closed: bool,
+    /// All that was ever put here.
+    messages_put: u64,
+    bytes_put: u64,
 }
 
 /// Where one batch ends and the next begins. Smaller ones leave the transport
@@ -79,6 +83,17 @@ impl Outbox {
         refusable: bool,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<bool, Refused> {
+        self.offer_run(1, bytes, refusable, write)
+    }
+
+    /// [`offer`](Self::offer) for `elements` at once, which `write` puts there.
+    pub fn offer_run(
+        &self,
+        elements: u64,
+        bytes: usize,
+        refusable: bool,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<bool, Refused> {
         let bound = match refusable {
             true => self.limit,
             false => self.limit.saturating_mul(OVERFLOW),
@@ -92,12 +107,17 @@ impl Outbox {
         }
         let was_empty = state.bytes == 0;
         state.bytes += bytes;
+        state.messages_put += elements;
+        state.bytes_put += bytes as u64;
         match state.batches.back_mut() {
-            Some(batch) if batch.len() + bytes <= BATCH_BYTES => write(batch),
+            Some((batch, count)) if batch.len() + bytes <= BATCH_BYTES => {
+                write(batch);
+                *count += elements;
+            }
             _ => {
                 let mut batch = BytesMut::with_capacity(bytes.max(512));
                 write(&mut batch);
-                state.batches.push_back(batch);
+                state.batches.push_back((batch, elements));
             }
         }
         Ok(was_empty)
@@ -130,6 +150,18 @@ impl Outbox {
         self.lock().bytes
     }
 
+    /// What went through it, and what waits.
+    pub fn traffic(&self) -> Traffic {
+        let state = self.lock();
+        Traffic {
+            messages: state.messages_put,
+            bytes: state.bytes_put,
+            queued_messages: state.batches.iter().map(|(_, count)| count).sum(),
+            queued_bytes: state.bytes as u64,
+            fill: Traffic::fill(state.bytes, self.limit),
+        }
+    }
+
     /// What the transport reads. Dropping it closes the outbox: the link is
     /// gone.
     pub fn stream(self: &Arc<Self>) -> OutboxStream {
@@ -145,6 +177,8 @@ impl State {
     fn close(&mut self) {
         *self = State {
             closed: true,
+            messages_put: self.messages_put,
+            bytes_put: self.bytes_put,
             ..State::default()
         };
     }
@@ -162,7 +196,7 @@ impl Stream for OutboxStream {
         self.0.reader.register(context.waker());
         let mut state = self.0.lock();
         match state.batches.pop_front() {
-            Some(batch) => {
+            Some((batch, _)) => {
                 state.bytes -= batch.len();
                 Poll::Ready(Some(batch.freeze()))
             }
@@ -215,6 +249,24 @@ mod tests {
             assert!(batch.len() % (600 << 10) == 0 || batch.len() == 1 << 20);
             assert!(batch.len() <= super::super::MAX_BATCH_BYTES);
         }
+    }
+
+    #[tokio::test]
+    async fn what_went_through_stays_counted_when_it_is_closed() {
+        let outbox = Outbox::new(100);
+        let mut stream = outbox.stream();
+        outbox
+            .offer_run(3, 30, true, |batch| batch.put_bytes(7, 30))
+            .unwrap();
+        let waiting = outbox.traffic();
+        assert_eq!((waiting.queued_messages, waiting.queued_bytes), (3, 30));
+        assert!((waiting.fill - 0.3).abs() < 1e-9);
+        stream.next().await.unwrap();
+        push(&outbox, 20, true).unwrap();
+        drop(stream);
+        let traffic = outbox.traffic();
+        assert_eq!((traffic.messages, traffic.bytes), (4, 50));
+        assert_eq!((traffic.queued_messages, traffic.queued_bytes), (0, 0));
     }
 
     #[test]

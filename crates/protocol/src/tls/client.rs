@@ -3,7 +3,6 @@
 use std::{
     io,
     net::SocketAddr,
-    path::PathBuf,
     task::{Context, Poll},
     time::Duration,
 };
@@ -33,7 +32,6 @@ pub struct Connector {
     tls: Tls,
     server: NodeName,
     name: String,
-    certificate: PathBuf,
 }
 
 /// How long TCP and TLS may take together: less than those who connect wait, so
@@ -44,7 +42,6 @@ impl Connector {
     pub(super) fn new(tls: Tls, group: &GroupName, server: &NodeName) -> Result<Self, TlsError> {
         Ok(Connector {
             name: certificate_name(group, server)?,
-            certificate: tls.files().certificate.clone(),
             server: server.clone(),
             tls,
         })
@@ -152,7 +149,7 @@ impl Connector {
             Fault::Ours => TlsError::Ours {
                 server,
                 address,
-                certificate: self.certificate.clone(),
+                certificate: self.tls.files().certificate,
                 reason: words,
             },
             Fault::Neither => TlsError::Handshake {

@@ -1,10 +1,6 @@
 //! Certificates and keys, read and checked.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
@@ -18,20 +14,7 @@ use rustls::{
     version::TLS13,
 };
 
-use super::{PeerNames, TlsError, reason};
-
-/// Where a node's certificates are. Each file is PEM text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate of the group's own authority. While an authority is
-    /// replaced by another: both, one after the other.
-    pub authority: PathBuf,
-    /// The node's certificate; behind it, those between it and the authority,
-    /// if there are any.
-    pub certificate: PathBuf,
-    /// The certificate's private key.
-    pub key: PathBuf,
-}
+use super::{PeerNames, TlsError, TlsFiles, reason};
 
 /// What both ends of a handshake need, from one reading of the files.
 pub(super) struct Material {

@@ -88,14 +88,13 @@ use reload::Reload;
 
 pub use client::Connector;
 pub use error::TlsError;
-pub use material::TlsFiles;
 pub use name::{PeerNames, certificate_name};
 pub use server::TlsConnection;
+pub use vocabulary::TlsFiles;
 
 /// A node's certificates, for all its connections. Clones are one.
 #[derive(Clone)]
 pub struct Tls {
-    files: Arc<TlsFiles>,
     /// Locked while changed files are read, a millisecond now and then, so that
     /// no two handshakes read them.
     reload: Arc<Mutex<Reload>>,
@@ -108,7 +107,6 @@ impl Tls {
     /// [`TlsError::File`], which names the file and says what to do.
     pub fn load(files: TlsFiles) -> Result<Tls, TlsError> {
         Ok(Tls {
-            files: Arc::new(files.clone()),
             reload: Arc::new(Mutex::new(Reload::read(files)?)),
         })
     }
@@ -122,6 +120,15 @@ impl Tls {
     pub fn require(&self, group: &GroupName, node: &NodeName) -> Result<(), TlsError> {
         let name = certificate_name(group, node)?;
         self.locked(|reload| reload.require(name))
+    }
+
+    /// Other files in the place of those from now on; the same ones are read again at
+    /// once. Connections that are there stay.
+    ///
+    /// # Errors
+    /// [`TlsError::File`]: those before stay, and what was read of them.
+    pub fn replace(&self, files: TlsFiles) -> Result<(), TlsError> {
+        self.locked(|reload| reload.replace(files))
     }
 
     /// The names in the certificate.
@@ -152,8 +159,8 @@ impl Tls {
         Connector::new(self.clone(), group, server)
     }
 
-    fn files(&self) -> &TlsFiles {
-        &self.files
+    fn files(&self) -> TlsFiles {
+        self.locked(|reload| reload.files().clone())
     }
 
     /// What a handshake that begins now uses.
@@ -171,6 +178,6 @@ impl Tls {
 /// Where the files are; never what is in them.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tls").field(&self.files).finish()
+        f.debug_tuple("Tls").field(&self.files()).finish()
     }
 }

@@ -10,10 +10,7 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{
-    TlsError,
-    material::{Material, TlsFiles},
-};
+use super::{TlsError, TlsFiles, material::Material};
 
 /// How often the files are looked at, at most.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,6 +54,18 @@ impl Reload {
         self.material = Arc::new(Material::read(&self.files, &required)?);
         self.required = required;
         Ok(())
+    }
+
+    /// Reads `files` from now on.
+    pub(super) fn replace(&mut self, files: TlsFiles) -> Result<(), TlsError> {
+        let seen = stamps(&files);
+        self.material = Arc::new(Material::read(&files, &self.required)?);
+        (self.files, self.seen) = (files, seen);
+        Ok(())
+    }
+
+    pub(super) fn files(&self) -> &TlsFiles {
+        &self.files
     }
 
     /// What is good at `now`: the files' content, or the last that was good.

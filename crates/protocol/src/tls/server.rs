@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::stream::{self, Stream};
-use metrics::{counter, describe_counter};
+use metrics::counter;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -63,7 +63,6 @@ pub(super) fn incoming(
     tls: Tls,
     listener: TcpListener,
 ) -> impl Stream<Item = io::Result<TlsConnection>> + Send + 'static {
-    describe_counter!(FAILED, "TLS handshakes that came to nothing, by reason");
     let incoming = Incoming {
         tls,
         listener,

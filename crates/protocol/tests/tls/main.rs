@@ -19,7 +19,7 @@ use protocol::{
     tls::{PeerNames, Tls},
     v1::{
         JoinRequest, JoinResponse, LeastLoadedRequest, LeastLoadedResponse, ListNodesRequest,
-        ListNodesResponse,
+        ListNodesResponse, WatchRequest, WatchResponse,
         registry_client::RegistryClient,
         registry_server::{Registry, RegistryServer},
     },
@@ -57,6 +57,12 @@ impl Registry for Master {
         _: Request<LeastLoadedRequest>,
     ) -> Result<Response<LeastLoadedResponse>, Status> {
         Err(Status::unimplemented("nobody is here"))
+    }
+
+    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("nobody watches here"))
     }
 
     async fn list_nodes(

@@ -63,6 +63,24 @@ impl Board {
             .map_or(Progress::Wait, |states| progress(&states, name))
     }
 
+    /// The role is no part of the group any more.
+    pub(super) fn forget(&self, name: &NodeName) {
+        self.states.send_modify(|states| {
+            states.remove(name);
+        });
+    }
+
+    /// Waits until this role is ready, whatever becomes of the others. Says whether it
+    /// is: it may have ended.
+    pub(super) async fn wait_for_one(&self, name: &NodeName) -> bool {
+        let mut states = self.states.subscribe();
+        let settled = |state: Option<&RoleState>| {
+            matches!(state, None | Some(RoleState::Ready | RoleState::Ended))
+        };
+        let seen = states.wait_for(|states| settled(states.get(name))).await;
+        seen.is_ok_and(|states| states.get(name) == Some(&RoleState::Ready))
+    }
+
     /// Waits until every role has ended.
     pub(super) async fn wait_for_end(&self) {
         let mut states = self.states.subscribe();

@@ -109,6 +109,13 @@ impl Child {
         }
     }
 
+    /// Has it read its files again.
+    pub(super) fn hang_up(&self) {
+        if let Some(pid) = self.living() {
+            let _ = kill_process(pid, Signal::HUP);
+        }
+    }
+
     /// Ends it at once, and what it has started with it.
     pub(super) fn kill(&self) {
         if let Some(pid) = self.living() {

@@ -3,20 +3,23 @@
 use std::{
     io::{self, IsTerminal, stdout},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
-use daemon::{Exit, Shutdown};
+use daemon::{Exit, Hangup, Hangups, Shutdown};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
+    sync::Notify,
 };
 use tokio_util::sync::CancellationToken;
-use topology::{Plan, Topology, TopologyError, this_machine};
+use topology::{TopologyError, this_machine};
 
 use super::{
     output::Output,
-    plan::{PlanError, Telling, UpPlan, script_override},
+    plan::{PlanError, script_override},
+    source::{Reading, Source},
     supervisor::Supervisor,
 };
 use crate::binaries::{BinaryError, own_folder};
@@ -92,6 +95,11 @@ Examples:
   RUST_LOG=debug redrabbit up configs/local.toml
   redrabbit up /etc/redrabbit/bridge.toml
 
+SIGHUP has the file read again, by it and by the daemons: roles that were added to it
+are started, those that were taken out are stopped, and the others go by what it says
+now. Those that have to be started again for it are, with --restart; without, they are
+named in the log.
+
 Ctrl-C takes the group down in order: gates, scenes, slaves, master. A second
 one ends everything at once. Colours are off where NO_COLOR is set.
 
@@ -110,11 +118,6 @@ Exit codes:
 /// [`UpError`]; nothing has been started.
 pub fn run(args: &UpArgs) -> Result<Exit, UpError> {
     let set = overrides(args)?;
-    let file = match &args.script {
-        None => Plan::load(&args.file, &set)?,
-        // Bridges run no script: a file of theirs is the mistake then, not the script.
-        Some(_) => Plan::Group(Topology::load(&args.file, &set)?.into()),
-    };
     let bin_dir = match &args.bin_dir {
         Some(folder) => folder.clone(),
         None => own_folder()?,
@@ -124,18 +127,21 @@ pub fn run(args: &UpArgs) -> Result<Exit, UpError> {
     let own = std::env::var(daemon::COLOR_VARIABLE).ok();
     let terminal = stdout().is_terminal();
     let colour = daemon::wants_colour(own.as_deref(), no_color.as_deref(), terminal);
-    let telling = Telling {
-        file: &args.file,
-        set: &set,
-        bin_dir: &bin_dir,
+    let source = Source {
+        file: args.file.clone(),
+        set,
+        bin_dir,
+        machine,
         colour,
+        // Bridges run no script: a file of theirs is the mistake then, not the script.
+        of_group: args.script.is_some(),
     };
-    let plan = UpPlan::new(&file, &machine, &telling)?;
+    let reading = source.read()?;
     // One thread: see `Child::spawn`.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let exit = runtime.block_on(supervise(plan, args, colour))?;
+    let exit = runtime.block_on(supervise(source, reading, args))?;
     runtime.shutdown_background();
     Ok(exit)
 }
@@ -153,11 +159,15 @@ impl UpError {
     }
 }
 
-async fn supervise(plan: UpPlan, args: &UpArgs, colour: bool) -> io::Result<Exit> {
-    let (output, writer) = Output::spawn(stdout(), colour, plan.name_width())?;
-    let shutdown = listen(writer.gone.clone())?;
+async fn supervise(source: Source, reading: Reading, args: &UpArgs) -> io::Result<Exit> {
+    let width = reading.plan.name_width();
+    let (output, writer) = Output::spawn(stdout(), source.colour, width)?;
+    let reload = Arc::new(Notify::new());
+    let shutdown = listen(writer.gone.clone(), Arc::clone(&reload))?;
     let supervisor = Supervisor {
-        plan,
+        source,
+        reading,
+        reload,
         restart: args.restart,
         patience: Duration::from_millis(args.patience.max(1)),
         shutdown,
@@ -170,18 +180,22 @@ async fn supervise(plan: UpPlan, args: &UpArgs, colour: bool) -> io::Result<Exit
 
 /// Ctrl-C and SIGTERM ask, and insist the second time. A terminal that goes
 /// away asks too, but however often: it is told twice to shells and their jobs.
-/// So does a log that nobody reads any more.
-fn listen(nobody_reads: CancellationToken) -> io::Result<Shutdown> {
+/// So does a log that nobody reads any more. SIGHUP otherwise has the topology read
+/// again.
+fn listen(nobody_reads: CancellationToken, reload: Arc<Notify>) -> io::Result<Shutdown> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hangups = Hangups::listen()?;
     let (trigger, shutdown) = Shutdown::manual();
     tokio::spawn(async move {
         while !trigger.is_forced() {
             tokio::select! {
                 Some(()) = interrupt.recv() => trigger.advance(),
                 Some(()) = terminate.recv() => trigger.advance(),
-                Some(()) = hangup.recv() => trigger.request(),
+                Some(hangup) = hangups.next() => match hangup {
+                    Hangup::TerminalGone => trigger.request(),
+                    Hangup::Reload => reload.notify_one(),
+                },
                 () = nobody_reads.cancelled(), if !trigger.is_requested() => trigger.request(),
                 else => return,
             }

@@ -1,10 +1,10 @@
 //! One role's child: starts it, hears that it is ready, shows what it writes,
 //! reports its death, and takes it down.
 
-use std::{io, process::ExitStatus, time::Duration};
+use std::{io, process::ExitStatus, sync::Arc, time::Duration};
 
 use protocol::NodeName;
-use tokio::{io::AsyncReadExt, net::unix::pipe, task::JoinHandle, time::timeout};
+use tokio::{io::AsyncReadExt, net::unix::pipe, sync::Notify, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -39,6 +39,7 @@ pub(super) struct Keeper {
 #[derive(Debug)]
 pub(super) struct Kept {
     kill: Kill,
+    again: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -76,17 +77,19 @@ impl Keeper {
         };
         // From now on, so that nobody finds the board without it.
         self.board.set(&self.name, RoleState::Starting);
+        let again = Arc::new(Notify::new());
         Kept {
             kill: kill.clone(),
-            task: tokio::spawn(self.run(kill.stop, kill.kill)),
+            task: tokio::spawn(self.run(kill, Arc::clone(&again))),
+            again,
         }
     }
 
-    async fn run(self, stop: CancellationToken, kill: CancellationToken) {
+    async fn run(self, Kill { stop, kill }: Kill, again: Arc<Notify>) {
         let mut backoff = Backoff::new();
         loop {
             self.board.set(&self.name, RoleState::Starting);
-            let verdict = match self.live(&stop, &kill, &mut backoff).await {
+            let verdict = match self.live((&stop, &kill), &again, &mut backoff).await {
                 Life::TakenDown => break,
                 Life::Failed(error) => {
                     let program = self.launch.program.display();
@@ -120,8 +123,8 @@ impl Keeper {
     /// From start to end.
     async fn live(
         &self,
-        stop: &CancellationToken,
-        kill: &CancellationToken,
+        (stop, kill): (&CancellationToken, &CancellationToken),
+        again: &Notify,
         backoff: &mut Backoff,
     ) -> Life {
         let (ear, (mut child, output)) = match self.start() {
@@ -145,6 +148,7 @@ impl Keeper {
                     }
                     ear = None;
                 }
+                () = again.notified() => child.hang_up(),
                 () = stop.cancelled() => {
                     self.take_down(&mut child, kill).await;
                     break Life::TakenDown;
@@ -207,6 +211,11 @@ impl Kept {
     /// Asks the child to stop, and no longer starts it again.
     pub(super) fn stop(&self) {
         self.kill.stop.cancel();
+    }
+
+    /// Has the child read its files again.
+    pub(super) fn read_again(&self) {
+        self.again.notify_one();
     }
 
     /// What ends the child at once.

@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod printable;
 mod restart;
+mod source;
 mod supervisor;
 
 pub use command::{UpArgs, UpError, run};

@@ -1,17 +1,19 @@
 //! The group, or the bridges of a machine: starts its roles one after the other,
 //! watches over them, and takes them down in reverse.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use daemon::{Exit, Shutdown};
-use protocol::v1::Role;
+use protocol::{NodeName, v1::Role};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     board::{Board, Progress},
     keeper::{Keeper, Kept, Kill},
     output::{Output, Voice},
-    plan::{RolePlan, UpPlan},
+    plan::RolePlan,
+    source::{Reading, Source},
 };
 
 /// The roles in the order in which they go down: whoever uses another goes
@@ -27,8 +29,12 @@ const DOWN: [Role; 5] = [
 /// Runs a group of child processes.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    /// Who is in it.
-    pub(super) plan: UpPlan,
+    /// Where it is said who is in it.
+    pub(super) source: Source,
+    /// What is said there.
+    pub(super) reading: Reading,
+    /// Told when that is to be read again.
+    pub(super) reload: Arc<Notify>,
     /// Whether roles that die are started again.
     pub(super) restart: bool,
     /// How often to say that a role is not ready yet.
@@ -37,6 +43,15 @@ pub(super) struct Supervisor {
     pub(super) shutdown: Shutdown,
     /// Where to write.
     pub(super) output: Output,
+}
+
+/// A role that has been started.
+struct Member {
+    name: NodeName,
+    role: Role,
+    /// Which colour it has.
+    index: usize,
+    kept: Kept,
 }
 
 /// How far the group came.
@@ -52,7 +67,7 @@ impl Supervisor {
     /// To be run on a thread that lives as long as the program: the system
     /// kills the children when it ends. A runtime of the current thread alone
     /// does that.
-    pub(super) async fn run(self) -> Exit {
+    pub(super) async fn run(mut self) -> Exit {
         let voice = self.output.own_voice();
         let board = Board::new();
         let mut kept = Vec::new();
@@ -60,9 +75,9 @@ impl Supervisor {
             Start::Failed => Exit::Failure,
             Start::Unwanted => Exit::Ok,
             Start::Up => {
-                voice.say(&self.plan.up_line()).await;
+                voice.say(&self.reading.plan.up_line()).await;
                 daemon::ready();
-                self.watch(&board, &voice).await
+                self.watch(&board, &voice, &mut kept).await
             }
         };
         daemon::stopping();
@@ -71,15 +86,15 @@ impl Supervisor {
     }
 
     /// Starts each role when the former is ready.
-    async fn start(&self, board: &Board, voice: &Voice, kept: &mut Vec<(Role, Kept)>) -> Start {
-        for (index, role) in self.plan.roles.iter().enumerate() {
-            kept.push((role.role, self.keeper(index, role, board, voice).spawn()));
+    async fn start(&self, board: &Board, voice: &Voice, kept: &mut Vec<Member>) -> Start {
+        for (index, role) in self.reading.plan.roles.iter().enumerate() {
+            kept.push(self.member(index, role, board, voice));
             let progress = tokio::select! {
                 () = self.shutdown.requested() => return Start::Unwanted,
                 progress = self.wait_for(role, board, voice) => progress,
             };
             if let Progress::Failed(name) = progress {
-                let title = &self.plan.title;
+                let title = &self.reading.plan.title;
                 voice
                     .shout(&format!("{title} does not come up: {name} has ended"))
                     .await;
@@ -89,15 +104,21 @@ impl Supervisor {
         Start::Up
     }
 
-    fn keeper(&self, index: usize, role: &RolePlan, board: &Board, voice: &Voice) -> Keeper {
-        Keeper {
+    fn member(&self, index: usize, role: &RolePlan, board: &Board, voice: &Voice) -> Member {
+        let keeper = Keeper {
             name: role.name.clone(),
             launch: role.launch.clone(),
             restart: self.restart,
-            stop_within: self.plan.stop_within,
+            stop_within: self.reading.plan.stop_within,
             board: board.clone(),
             child_voice: self.output.voice(role.name.as_str(), index),
             voice: voice.clone(),
+        };
+        Member {
+            name: role.name.clone(),
+            role: role.role,
+            index,
+            kept: keeper.spawn(),
         }
     }
 
@@ -122,25 +143,102 @@ impl Supervisor {
     }
 
     /// Watches over a group that is up.
-    async fn watch(&self, board: &Board, voice: &Voice) -> Exit {
-        tokio::select! {
-            () = self.shutdown.requested() => Exit::Ok,
-            () = board.wait_for_end() => {
-                voice.shout(&format!("nothing is left of {}", self.plan.title)).await;
-                Exit::Failure
+    async fn watch(&mut self, board: &Board, voice: &Voice, kept: &mut Vec<Member>) -> Exit {
+        let (shutdown, reload) = (self.shutdown.clone(), Arc::clone(&self.reload));
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return Exit::Ok,
+                () = board.wait_for_end() => {
+                    let title = &self.reading.plan.title;
+                    voice.shout(&format!("nothing is left of {title}")).await;
+                    return Exit::Failure;
+                }
+                () = reload.notified() => {}
+            }
+            self.read_again(board, voice, kept).await;
+        }
+    }
+
+    /// Goes by what the topology says now.
+    async fn read_again(&mut self, board: &Board, voice: &Voice, kept: &mut Vec<Member>) {
+        let reading = match self.source.read() {
+            Ok(reading) => reading,
+            Err(error) => {
+                voice
+                    .shout(&format!(
+                        "the topology is refused, everything stays: {error}"
+                    ))
+                    .await;
+                return;
+            }
+        };
+        let Some(changes) = self.reading.changes(&reading) else {
+            let words = "the topology is of the other sort now, everything stays";
+            return voice.shout(words).await;
+        };
+        // Those of an earlier change that still wait for a restart are not named again:
+        // their own logs do.
+        let restarts = changes.restarts();
+        self.reading = reading;
+        let roles = self.reading.plan.roles.clone();
+        let stays = |name: &NodeName| roles.iter().any(|role| role.name == *name);
+        let (stay, mut gone): (Vec<Member>, Vec<Member>) =
+            kept.drain(..).partition(|member| stays(&member.name));
+        *kept = stay;
+        for member in kept
+            .iter()
+            .filter(|member| !restarts.contains(&member.name))
+        {
+            member.kept.read_again();
+        }
+        for member in &mut gone {
+            member.kept.stop();
+            member.kept.ended().await;
+            board.forget(&member.name);
+        }
+        for role in &roles {
+            let there = kept.iter().position(|member| member.name == role.name);
+            let index = match there {
+                None => kept
+                    .iter()
+                    .map(|member| member.index + 1)
+                    .max()
+                    .unwrap_or(0),
+                Some(at) if restarts.contains(&role.name) => {
+                    if !self.restart {
+                        let name = &role.name;
+                        let words = "has to be started again for what has changed; up \
+                                     does so with --restart";
+                        voice.shout(&format!("{name} {words}")).await;
+                        kept[at].kept.read_again();
+                        continue;
+                    }
+                    let mut member = kept.remove(at);
+                    member.kept.stop();
+                    member.kept.ended().await;
+                    member.index
+                }
+                Some(_) => continue,
+            };
+            kept.push(self.member(index, role, board, voice));
+            tokio::select! {
+                // What has begun to start is taken down with the others.
+                () = self.shutdown.requested() => return,
+                _ready = board.wait_for_one(&role.name) => {}
             }
         }
+        voice.say("the topology is read again").await;
     }
 
     /// Takes down gates, then scenes, slaves, and the master. Says whether a second
     /// signal ended that.
-    async fn take_down(&self, kept: &mut [(Role, Kept)], voice: &Voice) -> bool {
-        let kills: Vec<Kill> = kept.iter().map(|(_, kept)| kept.kill()).collect();
+    async fn take_down(&self, kept: &mut [Member], voice: &Voice) -> bool {
+        let kills: Vec<Kill> = kept.iter().map(|member| member.kept.kill()).collect();
         let stopped = CancellationToken::new();
         let ask = async {
             for stage in DOWN {
-                let members = kept.iter_mut().filter(|(role, _)| *role == stage);
-                let mut members: Vec<_> = members.map(|(_, member)| member).collect();
+                let members = kept.iter_mut().filter(|member| member.role == stage);
+                let mut members: Vec<_> = members.map(|member| &mut member.kept).collect();
                 members.iter().for_each(|member| member.stop());
                 for member in &mut members {
                     member.ended().await;
@@ -159,7 +257,9 @@ impl Supervisor {
             }
         };
         let ((), forced) = tokio::join!(ask, insist);
-        voice.say(&format!("{} is down", self.plan.title)).await;
+        voice
+            .say(&format!("{} is down", self.reading.plan.title))
+            .await;
         forced
     }
 }

@@ -27,6 +27,7 @@ def terminate(*_):
 
 
 signal.signal(signal.SIGTERM, terminate)
+signal.signal(signal.SIGHUP, lambda *_: event("hung up"))
 signal.signal(signal.SIGINT, lambda *_: event("interrupted"))
 try:
     with open(f"{folder}/{name}.json") as file:
@@ -55,5 +56,6 @@ if conduct.get("tells_arguments"):
     print("arguments", sys.argv[1:], flush=True)
 if conduct.get("tells_environment"):
     print("environment", sorted(os.environ), flush=True)
+# Not `signal.pause`: a signal that comes just before it would be waited out.
 while True:
-    signal.pause()
+    time.sleep(0.05)

@@ -89,7 +89,7 @@ fn call<'py>(
     let py = cmd.py();
     let cmd = read_service(cmd)?;
     let timeout = if timeout.is_none() {
-        host.limits.call_timeout
+        host.times.call_timeout()
     } else {
         let seconds = timeout.extract::<f64>().ok().and_then(patience);
         seconds.ok_or_else(|| {

@@ -129,6 +129,11 @@ impl Inbox {
         Ok(())
     }
 
+    /// How many events wait for the thread to come for them.
+    pub(crate) fn len(&self) -> usize {
+        self.queue().events.len()
+    }
+
     /// Wakes the thread with nothing new.
     pub(crate) fn wake(&self) {
         self.wake.signal();

@@ -128,6 +128,11 @@ impl Outbox {
         self.limit
     }
 
+    /// How many bytes of messages were handed over and not taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Whether there is ample room.
     pub(crate) fn is_half_empty(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) + self.reserved() < self.limit / 2

@@ -34,7 +34,7 @@ use self::read::{
     read_stay,
 };
 use crate::{
-    Closed, Event, Inbox, ScriptHandle, ScriptStatus, Verdict, Verify,
+    Closed, Event, Inbox, Outbox, ScriptHandle, ScriptStatus, Verdict, Verify,
     network::drain::Drains,
     network::fence::Fences,
     network::owner::{Claimed, Desk},
@@ -313,7 +313,15 @@ pub(crate) async fn report_status(
     node: Node,
     mut status: watch::Receiver<ScriptStatus>,
     sessions: Arc<AtomicU64>,
+    inbox: Arc<Inbox>,
+    outbox: Arc<Outbox>,
 ) {
+    // There before their first event, which would be no rise otherwise.
+    let _ = counter!("redrabbit_script_blocked_total");
+    let _ = counter!("redrabbit_script_loads_total", "outcome" => "failed");
+    for reason in ["outbox_full", "group_lost"] {
+        let _ = counter!("redrabbit_messages_dropped_total", "reason" => reason);
+    }
     let mut ticks = interval(REPORT_PERIOD);
     loop {
         let script = {
@@ -324,6 +332,13 @@ pub(crate) async fn report_status(
                 services: status.services.iter().copied().map(u32::from).collect(),
             }
         };
+        if script.version > 0 {
+            let labels = [
+                ("version", &*script.version.to_string()),
+                ("hash", &*script.hash),
+            ];
+            daemon::set_info("redrabbit_script_info", &labels);
+        }
         node.set_script(script);
         loop {
             tokio::select! {
@@ -331,7 +346,11 @@ pub(crate) async fn report_status(
                     let sessions = sessions.load(Ordering::Relaxed);
                     node.set_load(sessions);
                     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-                    gauge!("redrabbit_scene_sessions").set(sessions as f64);
+                    {
+                        gauge!("redrabbit_scene_sessions").set(sessions as f64);
+                        gauge!("redrabbit_script_inbox_events").set(inbox.len() as f64);
+                        gauge!("redrabbit_script_outbox_bytes").set(outbox.bytes() as f64);
+                    }
                 }
                 changed = status.changed() => match changed {
                     Ok(()) => break,

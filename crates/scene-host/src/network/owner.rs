@@ -29,7 +29,7 @@ pub(crate) use self::errands::run_errands;
 #[derive(Debug)]
 pub(crate) struct Desk {
     /// The gates that have their clients verified here.
-    gates: HashSet<NodeName>,
+    gates: Mutex<HashSet<NodeName>>,
     /// The low byte of every login given here: what tells it from those of another
     /// verifying scene.
     mark: u8,
@@ -90,11 +90,27 @@ impl Desk {
             );
         }
         Desk {
-            gates,
+            gates: Mutex::new(gates),
             mark: scene.index().to_le_bytes()[0],
             state: Mutex::default(),
             errands: Notify::new(),
         }
+    }
+
+    /// These gates have their clients verified here from now on. One that comes is
+    /// waited for until it has said who is connected; those that are there say so by
+    /// themselves.
+    pub(crate) fn set_gates(&self, gates: impl IntoIterator<Item = NodeName>) {
+        *self.lock_gates() = gates.into_iter().collect();
+    }
+
+    fn verifies_for(&self, gate: &NodeName) -> bool {
+        self.lock_gates().contains(gate)
+    }
+
+    /// Held for a look-up.
+    fn lock_gates(&self) -> MutexGuard<'_, HashSet<NodeName>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something has happened in the group.
@@ -119,7 +135,7 @@ impl Desk {
             }
             NodeEvent::Upserted(node) => {
                 if node.role == Role::Gate
-                    && self.gates.contains(&node.name)
+                    && self.verifies_for(&node.name)
                     && let Some(owner) = &mut state.owner
                 {
                     owner.expect(node.id);

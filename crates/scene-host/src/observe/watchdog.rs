@@ -12,15 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use daemon::systemd::hold_watchdog;
 use metrics::counter;
 use tokio::{
     io::AsyncReadExt,
     net::unix::pipe,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Interval, MissedTickBehavior, interval, timeout},
 };
 use tracing::{info, warn};
 
-use crate::{Inbox, observe::activity::Activity};
+use crate::{Inbox, observe::activity::Activity, times::Times};
 
 /// The thread to watch, for as long as it can be sent signals.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ pub(crate) struct Watchdog {
     pub(crate) activity: Arc<Activity>,
     pub(crate) target: Arc<Target>,
     /// How long nothing may happen.
-    pub(crate) limit: Duration,
+    pub(crate) times: Arc<Times>,
     pub(crate) stacks: pipe::Receiver,
 }
 
@@ -46,6 +47,10 @@ const NEXT_WORD: Duration = Duration::from_millis(20);
 
 /// How often what functions of the script take is published.
 const PUBLISHED_EVERY: Duration = Duration::from_secs(1);
+
+/// After so long without a sign of life the process does not count as alive. It is the
+/// unit of the scene that says how long that may last.
+const STUCK: Duration = Duration::from_secs(2);
 
 /// Longer stacks are cut.
 const LONGEST_STACK: usize = 16 << 10;
@@ -102,28 +107,43 @@ impl Target {
     }
 }
 
+/// Often enough to notice it in time.
+fn ticks_for(limit: Duration) -> Interval {
+    let period = (limit / 4).clamp(Duration::from_millis(5), Duration::from_millis(250));
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 impl Watchdog {
     /// Watches until it is dropped.
     pub(crate) async fn run(mut self) {
-        let period = (self.limit / 4).clamp(Duration::from_millis(5), Duration::from_millis(250));
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut limit = self.times.handler_warn();
+        let mut ticks = ticks_for(limit);
         let mut asked_at = Instant::now();
-        let mut next_report = self.limit;
+        let mut next_report = limit;
         let mut published_at = Instant::now();
         loop {
             ticks.tick().await;
+            if self.times.handler_warn() != limit {
+                limit = self.times.handler_warn();
+                ticks = ticks_for(limit);
+                next_report = limit;
+            }
             if published_at.elapsed() >= PUBLISHED_EVERY {
                 published_at = Instant::now();
                 self.activity.publish();
             }
             let blocked = asked_at.elapsed();
-            if self.activity.is_answered() {
-                if next_report > self.limit {
+            let is_answered = self.activity.is_answered();
+            // A service manager sees no difference between a script and its daemon.
+            hold_watchdog(!is_answered && blocked >= STUCK);
+            if is_answered {
+                if next_report > limit {
                     let seconds = blocked.as_secs_f32();
                     info!(target: "script", seconds, "script runs again");
                 }
-                next_report = self.limit;
+                next_report = limit;
                 asked_at = Instant::now();
                 self.activity.ask();
                 self.inbox.wake();

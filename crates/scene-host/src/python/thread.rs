@@ -132,9 +132,8 @@ impl ScriptThread {
             context: Context::copy_current(py)?,
         };
         let (name, group) = (self.config.name.clone(), self.config.group.clone());
-        let limits = self.config.limits.clone();
         let state = StateFolder::new(self.config.state_dir.as_deref(), &name);
-        Ok(Host::new((name, group), self.shared.clone(), limits, state, python).install())
+        Ok(Host::new((name, group), self.shared.clone(), state, python).install())
     }
 
     /// Runs the event loop until the scene is stopped. Returns whether nothing of

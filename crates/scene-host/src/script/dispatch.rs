@@ -165,7 +165,7 @@ impl Host {
             // Nobody waits for the answer longer than the gate does.
             let deadline = verify
                 .deadline
-                .min(Instant::now() + self.limits.handler_timeout);
+                .min(Instant::now() + self.times.handler_timeout());
             let work = Work {
                 label: handler.label.clone(),
                 owed: Owed::Verdict(verify.verdict),

@@ -26,7 +26,6 @@ use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
 };
-use topology::Limits;
 use tracing::warn;
 
 use crate::{
@@ -43,6 +42,7 @@ use crate::{
     state::StateFolder,
     state::ids::Ids,
     state::snapshot::Restoring,
+    times::Times,
     values::json::KeyCache,
     watch::OwnFiles,
 };
@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) databases: Arc<ScriptDatabases>,
     /// What the script is made of.
     pub(crate) own_files: watch::Sender<OwnFiles>,
+    /// How long things may take.
+    pub(crate) times: Arc<Times>,
     /// Where the network, and whatever else is not the script, runs.
     pub(crate) runtime: Handle,
 }
@@ -74,7 +76,7 @@ pub(crate) struct Host {
     /// Its group's, if it is to be in one.
     pub(crate) group: Option<GroupName>,
     pub(crate) shared: Shared,
-    pub(crate) limits: Limits,
+    pub(crate) times: Arc<Times>,
     /// What outlives the scene.
     pub(crate) state: StateFolder,
     pub(crate) sessions: RefCell<Sessions<Py<PyString>>>,
@@ -177,15 +179,14 @@ impl Host {
     pub(crate) fn new(
         (name, group): (NodeName, Option<GroupName>),
         shared: Shared,
-        limits: Limits,
         state: StateFolder,
         python: Callables,
     ) -> Self {
         Host {
             name,
             group,
+            times: shared.times.clone(),
             shared,
-            limits,
             state,
             sessions: RefCell::default(),
             handlers: RefCell::default(),

@@ -122,7 +122,7 @@ impl Host {
                 }
             };
             let result = self.call(py, &handler, (message,));
-            let deadline = deadline.min(Instant::now() + self.limits.handler_timeout);
+            let deadline = deadline.min(Instant::now() + self.times.handler_timeout());
             let work = Work {
                 label: handler.label.clone(),
                 owed: Owed::Reply(reply),

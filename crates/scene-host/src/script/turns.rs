@@ -183,7 +183,7 @@ impl Host {
                         callback,
                     },
                 };
-                let deadline = Instant::now() + self.limits.handler_timeout;
+                let deadline = Instant::now() + self.times.handler_timeout();
                 self.wait_for(&task, deadline, work);
                 Turn::Waits
             }
@@ -238,7 +238,7 @@ impl Host {
         if handler.concurrent {
             self.sessions.borrow_mut().detach(login, holding);
         }
-        let deadline = Instant::now() + self.limits.handler_timeout;
+        let deadline = Instant::now() + self.times.handler_timeout();
         self.wait_for(&task, deadline, work);
         // The session's next frame may begin, but not before this one has begun.
         handler.concurrent && (has_begun || !self.end_job_soon(py, seat))

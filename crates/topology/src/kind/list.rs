@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use protocol::{GroupName, NodeName, method::is_internal};
 use toml::de::{DeTable, DeValue};
+use vocabulary::{GroupName, NodeName, is_internal};
 
 use crate::{file, layer::Given};
 

@@ -1,10 +1,11 @@
 //! What a key takes: how it is written, what it must lie between.
 
+mod levels;
 mod list;
 
 use std::net::SocketAddr;
 
-use protocol::{GroupName, NodeName};
+use vocabulary::{GroupName, NodeName};
 
 use crate::{
     layer::Given,
@@ -42,6 +43,10 @@ pub(crate) enum Kind {
     Count(u64, u64),
     /// True or false.
     Switch,
+    /// Which log lines are written.
+    Levels,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 /// The longest name of a machine, as the domain name system has it.
@@ -85,6 +90,8 @@ impl Kind {
                 .is_ok_and(|name| name.role() == role),
             Kind::Path => is_path(text),
             Kind::Secret => !text.trim().is_empty(),
+            Kind::Levels => levels::are_levels(text),
+            Kind::OneOf(words) => words.contains(&text),
             Kind::List(_)
             | Kind::Size(..)
             | Kind::Duration(..)
@@ -139,6 +146,11 @@ impl Kind {
             ),
             Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
             Kind::Switch => "true or false, without quotes".to_owned(),
+            Kind::Levels => levels::EXPECTED.to_owned(),
+            Kind::OneOf(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("one of {} in quotes", words.join(", "))
+            }
         }
     }
 
@@ -155,6 +167,8 @@ impl Kind {
             Kind::Duration(..) => "duration",
             Kind::Count(..) => "number",
             Kind::Switch => "switch",
+            Kind::Levels => "levels",
+            Kind::OneOf(_) => "word",
         }
     }
 }

@@ -59,6 +59,8 @@ impl Case {
             environment: self.environment.clone(),
             set: self.set.clone(),
             folder: PathBuf::from("/here"),
+            place: None,
+            credentials: Credentials::Read,
         };
         sources.load_any(&path)
     }

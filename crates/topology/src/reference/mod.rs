@@ -3,8 +3,11 @@
 
 mod bridge;
 mod group;
+mod table;
 
 use crate::{document::Document, kind::Kind, section::Section};
+
+pub use table::reference_page;
 
 /// A key of a topology.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,8 @@ pub struct Key {
     pub name: &'static str,
     /// Whether it may be left out.
     pub presence: Presence,
+    /// How a change of it takes effect in nodes that run.
+    pub effect: Effect,
     /// What it does, in one line.
     pub meaning: &'static str,
     pub(crate) kind: Kind,
@@ -29,6 +34,29 @@ pub enum Presence {
     Optional,
     /// It may be left out, and then it is this.
     Default(&'static str),
+}
+
+/// How a change of a key takes effect, once its nodes have read the file again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// At once, in every node that it concerns.
+    Live,
+    /// When the node of that section has been restarted; for `limits.lease` the
+    /// master.
+    Node,
+    /// When every node of the file has been restarted.
+    Group,
+}
+
+impl Effect {
+    /// In a word: `live`, `node`, `group`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::Live => "live",
+            Effect::Node => "node",
+            Effect::Group => "group",
+        }
+    }
 }
 
 /// All keys of one sort of file, section by section in the order of the file.
@@ -78,12 +106,14 @@ const fn key(
     name: &'static str,
     kind: Kind,
     presence: Presence,
+    effect: Effect,
     meaning: &'static str,
 ) -> Key {
     Key {
         section,
         name,
         presence,
+        effect,
         meaning,
         kind,
     }
@@ -99,6 +129,7 @@ const LINK_OUTBOX_BYTES: Key = key(
     "link_outbox_bytes",
     Kind::Size(KIB, 4 * GIB),
     Default("64MiB"),
+    Effect::Group,
     "bytes that may wait on a link before calls end as overloaded",
 );
 
@@ -110,7 +141,27 @@ const DRAIN_GRACE: Key = key(
     "drain_grace",
     Kind::Duration(1, 24 * HOUR),
     Default("10s"),
+    Effect::Live,
     "what a daemon that is told to stop has to finish its work",
+);
+
+const LOG_LEVEL: Key = key(
+    Section::Log,
+    "level",
+    Kind::Levels,
+    Default("info"),
+    Effect::Live,
+    "what is logged: a level, and others for parts of a program; RUST_LOG overrides it",
+);
+
+const LOG_FORMAT: Key = key(
+    Section::Log,
+    "format",
+    Kind::OneOf(&["text", "json", "journald"]),
+    Default("text"),
+    Effect::Group,
+    "how: lines for people, an object a line, or fields to the journal of systemd; \
+     --log-format overrides it",
 );
 
 #[cfg(test)]

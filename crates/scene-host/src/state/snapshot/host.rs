@@ -116,7 +116,7 @@ impl Host {
             label: label.clone(),
             owed: Owed::Restored(Box::new(loaded)),
         };
-        let deadline = Instant::now() + self.limits.handler_timeout;
+        let deadline = Instant::now() + self.times.handler_timeout();
         self.python.context.run_in_copy(py, || {
             self.shared.activity.enter(&label);
             let value = PyBytes::new(py, &snapshot.value);

@@ -1,44 +1,11 @@
-//! What a group lets others call.
+//! What a group lets others call, as its master tells bridges.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
-use protocol::v1;
+use vocabulary::{Export, Exports};
 
-/// What a group lets others call: nothing that is not in one of the entries.
-/// Bridges are given it by the group's master, as [`v1::Exports`], and keep to it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Exports {
-    /// The entries by the name that the topology gives each.
-    pub entries: BTreeMap<String, Export>,
-}
+use crate::v1;
 
-/// Some of what other groups may call, and which groups. What they may call is at
-/// least one thing.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Export {
-    /// The groups that may, by name; `*` is every group.
-    pub groups: Vec<String>,
-    /// The nodes that they may call: `scene@1`, `scene` for all scenes, `*` for
-    /// every node.
-    pub services: Vec<String>,
-    /// The commands of services that they may call, in rising order; no two of the
-    /// ranges touch.
-    pub cmds: Vec<RangeInclusive<u16>>,
-    /// The methods that they may call; what ends in `*` stands for all that begin
-    /// with the rest. Those by which daemons speak to each other are never meant.
-    pub methods: Vec<String>,
-    /// Whether they may read the group's directory.
-    pub directory: bool,
-}
-
-impl Exports {
-    /// Whether nobody may call anything.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-}
-
-/// As bridges are told.
 impl From<&Exports> for v1::Exports {
     fn from(exports: &Exports) -> Self {
         let entry = |(name, export): (&String, &Export)| v1::Export {
