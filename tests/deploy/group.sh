@@ -7,30 +7,32 @@ NODES=(master@0 slave@0 slave@1 gate@0 gate@1 scene@0)
 declare -A HOME_OF=([master@0]=game-1 [slave@0]=game-1 [scene@0]=game-2 [slave@1]=game-2
   [gate@0]=edge-1 [gate@1]=game-2)
 
-# write_topology FILE [MORE]: the group's file, with whatever is to be added to it.
+# write_topology FILE [MORE [OF_GATE]]: the group's file, with whatever is to be added to
+# it, and to the section of gate@0.
 write_topology() {
   cat > "$1" <<TOML
 group = "$GROUP"
 
 [master]
 machine = "game-1"
-listen = "10.77.0.1:$PORT"
+listen = "10.0.0.1:$PORT"
 
 [slaves."slave@0"]
 machine = "game-1"
-listen = "10.77.0.1:10251"
+listen = "10.0.0.1:10251"
 
 [slaves."slave@1"]
 machine = "game-2"
-listen = "10.77.0.2:10251"
+listen = "10.0.0.2:10251"
 
 [gates."gate@0"]
 machine = "edge-1"
-tcp = "10.77.0.3:10242"
+tcp = "10.0.0.3:${GATE_PORT:-10242}"
+${3-}
 
 [gates."gate@1"]
 machine = "game-2"
-tcp = "10.77.0.2:10242"
+tcp = "10.0.0.2:10242"
 
 [scenes."scene@0"]
 machine = "game-2"
@@ -102,8 +104,9 @@ runs_nothing() { [ -z "$(units_on "$1")" ]; }
 
 # ready_nodes [MACHINE]: who is in the group and ready, as its master says, in a line.
 ready_nodes() {
-  on "${1-game-1}" redrabbit nodes --json 2>/dev/null | json \
-    'print(*sorted(n["name"] for n in told["nodes"] if n["state"] == "ready"))'
+  local told
+  told=$(on "${1-game-1}" redrabbit nodes --json 2>/dev/null) || return 1
+  json 'print(*sorted(n["name"] for n in told["nodes"] if n["state"] == "ready"))' <<< "$told"
 }
 
 json() { python3 -c "import json, sys; told = json.load(sys.stdin); $1"; }

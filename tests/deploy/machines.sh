@@ -2,8 +2,8 @@
 # to them. Everything here is inside namespaces that end with the test.
 
 MACHINES=(game-1 game-2 edge-1)
-declare -A ADDRESS=([game-1]=10.77.0.1 [game-2]=10.77.0.2 [edge-1]=10.77.0.3)
-HOST_ADDRESS=10.77.0.254
+declare -A ADDRESS=([game-1]=10.0.0.1 [game-2]=10.0.0.2 [edge-1]=10.0.0.3)
+HOST_ADDRESS=10.0.0.254
 
 # say_step WORDS...: what is tried now.
 say_step() { printf '\033[1m  ->\033[0m %s (%s s)\n' "$*" "$SECONDS"; }
@@ -92,8 +92,6 @@ is_up() {
     *) return 1 ;;
   esac
 }
-
-boot_id() { on "$1" systemctl show --property=UserspaceTimestampMonotonic --value; }
 
 # cut NAME, mend NAME: its cable.
 cut_off() { ip link set "v-$1" nomaster; }

@@ -31,6 +31,11 @@ default_group_plays() {
   on edge-1 systemctl start redrabbit.target
   within 30 "the group that comes with the package runs" default_is_there
   on edge-1 redrabbit bots --count 10 --duration 1s >/dev/null 2>&1 || fault "nobody can play"
+  # Whoever is in the group needs not be root, and nobody else sees anything.
+  on edge-1 useradd --groups redrabbit ann
+  on edge-1 useradd bob
+  on edge-1 su ann -c 'redrabbit nodes' >/dev/null || fault "a member of the group sees nothing"
+  ! on edge-1 su bob -c 'redrabbit nodes' >/dev/null 2>&1 || fault "anybody reads the configuration"
   on edge-1 systemctl stop redrabbit.target
   within 30 "nothing runs any more" runs_nothing edge-1
 }
@@ -189,67 +194,6 @@ upgrade() {
   [[ "$(on "$1" dpkg-query --show --showformat '${Version}' redrabbit)" == *+newer ]] ||
     fault "the upgrade has not come"
 }
-
-# The same file comes into force on all: the new node runs, the others run on.
-slave_is_added() {
-  HOME_OF[slave@2]=edge-1
-  make_certificate slave@2
-  put_certificate slave@2
-  everywhere_in_force '
-[slaves."slave@2"]
-machine = "edge-1"
-listen = "10.77.0.3:10251"'
-}
-
-# And without it again: it is drained and stopped, the others run on.
-slave_is_taken_out() {
-  unset 'HOME_OF[slave@2]'
-  everywhere_in_force ''
-}
-
-# everywhere_in_force MORE: with players, and nobody of the others restarted.
-everywhere_in_force() {
-  local node name
-  declare -A before
-  for node in "${NODES[@]}"; do before[$node]=$(start_of "$node"); done
-  start_players gate@0 gate@1
-  write_topology "$run/topology.toml" "$1"
-  for name in "${MACHINES[@]}"; do
-    cp "$run/topology.toml" "$run/$name/root/root/topology.toml"
-    on "$name" redrabbit apply --yes /root/topology.toml > "$run/$name/apply.log" 2>&1 ||
-      fault "apply on $name: $(cat "$run/$name/apply.log")"
-  done
-  within 30 "all nodes are ready, and no others" all_ready
-  for name in "${MACHINES[@]}"; do
-    within 20 "$name runs its own nodes and no others" runs_alone "$name"
-  done
-  for node in "${NODES[@]}"; do
-    [ "$(start_of "$node")" = "${before[$node]}" ] || fault "$node was restarted"
-  done
-  stop_players
-}
-
-# With a broken file a machine boots, runs nothing of its own, and says why.
-wrong_file_changes_nothing() {
-  local before
-  before=$(start_of gate@0)
-  echo 'this is = not = TOML' >> "$run/edge-1/root/etc/redrabbit/topology.toml"
-  on edge-1 systemctl daemon-reload
-  [ "$(start_of gate@0)" = "$before" ] || fault "gate@0 was restarted by a wrong file"
-  # Nor by an upgrade that meets it.
-  ! on edge-1 /usr/lib/redrabbit/nodes restart > "$run/edge-1/nodes.log" 2>&1 ||
-    fault "nodes were restarted though the file is wrong"
-  [ "$(start_of gate@0)" = "$before" ] || fault "gate@0 was restarted with a wrong file"
-  newcomers gate@0 || fault "newcomers cannot play beside a wrong file"
-  on edge-1 systemctl --no-block reboot
-  within 60 "edge-1 boots with a broken file" has_booted_idle edge-1
-  put edge-1 "$run/topology.toml" topology.toml
-  on edge-1 systemctl daemon-reload
-  on edge-1 systemctl start redrabbit.target
-  within 30 "all nodes are ready" all_ready
-}
-
-has_booted_idle() { is_up "$1" && runs_nothing "$1"; }
 
 package_is_removed() {
   on edge-1 dpkg --remove redrabbit > "$run/edge-1/dpkg.log" 2>&1 ||

@@ -33,8 +33,9 @@ fn main() -> ExitCode {
     // What panics is told as any other mistake.
     panic::set_hook(Box::new(|_| {}));
     match std::env::args_os().nth(1) {
-        Some(folder) => generate(&folder, &etc, &report),
-        None => report.warn(USAGE),
+        // Of an empty name, the folder would be wherever we happen to be.
+        Some(folder) if !folder.is_empty() => generate(&folder, &etc, &report),
+        _ => report.warn(USAGE),
     }
     ExitCode::SUCCESS
 }

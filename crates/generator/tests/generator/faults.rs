@@ -196,7 +196,8 @@ fn a_folder_that_cannot_be_written_to_is_told() {
             .says(&["no node is started: cannot write", wrong]);
     }
     let run = machine.generate_to(Path::new(""));
-    run.wants_nothing();
+    run.wants_nothing().says(&["systemd.generator(7)"]);
+    assert!(!Path::new("redrabbit.target.wants").exists());
 }
 
 #[test]
