@@ -38,7 +38,7 @@ mod version;
 
 pub use args::{Args, LogFormat, parse};
 pub use boot::{Boot, BootError, Booted, BridgeBoot, boot, boot_bridge, role_name};
-pub use exit::{EXIT_CODES, Exit};
+pub use exit::{ALL_EXIT_CODES, EXIT_CODES, Exit};
 pub use hangup::{Hangup, Hangups};
 pub use http::HttpServer;
 pub use limits::raise_file_limit;

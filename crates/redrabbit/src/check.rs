@@ -2,6 +2,7 @@
 
 mod bridges;
 mod group;
+mod json;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,6 +20,10 @@ pub struct CheckArgs {
     /// may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+
+    /// Prints a JSON object, and what is wrong as one on stderr
+    #[arg(long)]
+    pub json: bool,
 }
 
 const HELP: &str = "\
@@ -29,6 +34,12 @@ Examples:
 
 Opens no socket and starts nothing. A wrong file is refused whole, with every
 mistake in it.
+
+With --json the object has: file, kind (group or bridges), group (null for bridges),
+nodes (name, role, machine, here: whether it runs on this machine, addresses: key and
+address, script and script_is_here: of scenes alone), joins (name and master of the groups
+that bridges join), notes (what this machine lacks). The addresses' keys are those of the
+file: listen, advertise, tcp, websocket, http.
 
 Exit codes:
   0   the file is good
@@ -41,7 +52,11 @@ Exit codes:
 /// The mistakes of a wrong one.
 pub fn run(args: &CheckArgs) -> Result<String, TopologyError> {
     let machine = this_machine();
-    Ok(match Plan::load(&args.file, &args.set)? {
+    let plan = Plan::load(&args.file, &args.set)?;
+    if args.json {
+        return Ok(json::to_json(&args.file, &plan, &machine));
+    }
+    Ok(match plan {
         Plan::Group(topology) => group::describe(&topology, &machine),
         Plan::Bridges(plan) => bridges::describe(&plan, &machine),
     })

@@ -6,14 +6,18 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use daemon::Exit;
+use daemon::{ALL_EXIT_CODES, Exit};
 
 use crate::{
     apply::{self, ApplyArgs},
     bots::{self, BotsArgs},
+    call::{self, CallArgs},
     check::{self, CheckArgs},
     diff::{self, DiffArgs},
+    doctor::{self, DoctorArgs},
     drain::{self, DrainArgs},
+    failure::{self, tell as fail},
+    logs::{self, LogsArgs},
     nodes::{self, NodesArgs},
     reload::{self, ReloadArgs},
     solo::become_solo,
@@ -23,7 +27,7 @@ use crate::{
 /// RedRabbit: game and session servers whose Python changes while players are
 /// online.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "redrabbit", version = daemon::build_version(), after_help = HELP)]
+#[command(name = "redrabbit", version = daemon::build_version(), after_help = help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -41,12 +45,18 @@ pub enum Command {
     Diff(DiffArgs),
     /// Brings an edited topology file into force on this machine
     Apply(ApplyArgs),
+    /// Looks at this machine: what would keep its nodes from running well
+    Doctor(DoctorArgs),
     /// Prints who is in a group, as its master sees it
     Nodes(NodesArgs),
+    /// Calls a method of a node, or a service of a scene's script
+    Call(CallArgs),
     /// Has a scene, or every one, load its script again under its sessions
     Reload(ReloadArgs),
     /// Asks a gate or a scene to finish what it has, and waits for its end
     Drain(DrainArgs),
+    /// Prints what nodes have logged: of a node, a session, a call
+    Logs(LogsArgs),
     /// Lets clients loose on a group: what is lost, repeated, late, and by how much
     Bots(BotsArgs),
     /// Runs a whole group in one process (redrabbit-solo)
@@ -75,13 +85,49 @@ Examples:
   redrabbit demo cross-group              two groups, a bridge, and players who cross it
   redrabbit check configs/local.toml
   redrabbit up configs/local.toml --script my_game.py
+  redrabbit doctor
   redrabbit nodes
+  redrabbit call scene@0 200 '{\"name\": \"Ann\"}'
+  redrabbit logs --session Ann
   redrabbit reload scene@0
   redrabbit drain scene@0 --to scene@1
   redrabbit bots --count 1000
 
-Exit codes are at the end of each command's --help: 0 is good, 64 a wrong
-command line, 78 a wrong topology file, 1 anything else.";
+With --json a command prints JSON on stdout, whose fields its --help explains, and on
+stderr an object for what went wrong: error (the text), kind (failure, usage, config, or
+how a call ended), exit_code, and from check, for a wrong file, mistakes (place, key,
+found, expected, nearest).";
+
+/// What is at the end of `--help`.
+fn help() -> String {
+    format!("{HELP}\n\n{ALL_EXIT_CODES}")
+}
+
+/// Reads the command line. A wrong one is explained on stderr, as a JSON object if it
+/// has `--json` in it.
+///
+/// # Errors
+/// How the program ends: there is nothing to do.
+pub fn parse() -> Result<Cli, Exit> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let error = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let wants_json = arguments.iter().any(|argument| argument == "--json");
+    match (error.use_stderr(), wants_json) {
+        (true, true) => {
+            let text = error.render().to_string();
+            eprintln!("{}", failure::text_to_json(&text, Exit::Usage));
+        }
+        // Nobody is left to be told when even the terminal is gone.
+        _ => drop(error.print()),
+    }
+    match error.use_stderr() {
+        true => Err(Exit::Usage),
+        false => Err(Exit::Ok),
+    }
+}
 
 /// Does what the command line says. What goes wrong is explained on stderr.
 ///
@@ -90,47 +136,62 @@ pub fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Up(args) => match up::run(&args) {
             Ok(exit) => exit,
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Check(args) => match check::run(&args) {
             Ok(text) => print(&text),
-            Err(error) => fail(&error, Exit::Config),
+            Err(error) => fail(&error, Exit::Config, args.json),
         },
         Command::Diff(args) => match diff::run(&args) {
             Ok((text, exit)) => {
                 print(&text);
                 exit
             }
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Apply(args) => match apply::run(&args) {
             Ok(exit) => exit,
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
+        },
+        Command::Doctor(args) => match doctor::run(&args) {
+            Ok((text, exit)) => {
+                print(&text);
+                exit
+            }
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Nodes(args) => match nodes::run(&args) {
             Ok(text) => print(&text),
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
+        },
+        Command::Call(args) => match call::run(&args) {
+            Ok(text) => print(&text),
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Reload(args) => match reload::run(&args) {
             Ok((text, exit)) => {
                 print(&text);
                 exit
             }
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Drain(args) => match drain::run(&args) {
             Ok(()) => Exit::Ok,
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
+        },
+        Command::Logs(args) => match logs::run(&args) {
+            Ok(exit) => exit,
+            Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Bots(args) => match bots::run(&args) {
             Ok((text, exit)) => {
                 print(&text);
                 exit
             }
-            Err(error) => fail(&error, error.exit()),
+            Err(error) => fail(&error, error.exit(), args.json),
         },
-        Command::Solo(PassedOn { args }) => fail(&become_solo("solo", &args), Exit::Failure),
-        Command::Demo(PassedOn { args }) => fail(&become_solo("demo", &args), Exit::Failure),
+        Command::Solo(PassedOn { args }) => fail(&become_solo("solo", &args), Exit::Failure, false),
+        Command::Demo(PassedOn { args }) => fail(&become_solo("demo", &args), Exit::Failure, false),
     }
 }
 
@@ -139,11 +200,6 @@ fn print(text: &str) -> Exit {
     let mut out = stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Exit::Ok
-}
-
-fn fail(error: &dyn std::error::Error, exit: Exit) -> Exit {
-    eprintln!("{error}");
-    exit
 }
 
 #[cfg(test)]
@@ -155,6 +211,49 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_how_it_can_end_in_codes_of_the_one_table() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            if ["solo", "demo"].contains(&name) {
+                continue;
+            }
+            let help = command.get_after_help().unwrap().to_string();
+            let (_, codes) = help
+                .split_once("Exit codes:\n")
+                .unwrap_or_else(|| panic!("{name}"));
+            let codes = codes
+                .lines()
+                .filter_map(|line| line.split_whitespace().next()?.parse::<u8>().ok());
+            let codes: Vec<u8> = codes.collect();
+            assert!(
+                codes.contains(&0) && codes.contains(&64),
+                "{name}: {codes:?}"
+            );
+            for code in codes {
+                let line = format!("\n  {code:<4} ");
+                assert!(ALL_EXIT_CODES.contains(&line), "{name}: {code}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_does_so_for_programs_too() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            if ["solo", "demo", "top"].contains(&name) {
+                continue;
+            }
+            let has_json = command.get_arguments().any(|one| one.get_id() == "json");
+            assert!(has_json, "{name} has no --json");
+            let help = command.get_after_help().unwrap().to_string();
+            assert!(
+                help.contains("With --json"),
+                "{name} does not explain --json"
+            );
+        }
     }
 
     #[test]

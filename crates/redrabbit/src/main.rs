@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use redrabbit::cli::{self, Cli};
+use redrabbit::cli;
 
 fn main() -> ExitCode {
-    match daemon::parse::<Cli>() {
+    match cli::parse() {
         Ok(cli) => cli::run(cli).into(),
         Err(exit) => exit.into(),
     }

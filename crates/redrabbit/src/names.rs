@@ -1,4 +1,4 @@
-//! Names in a sentence.
+//! Names and words of others in a sentence.
 
 /// "GroupA and GroupB", "GroupA, GroupB and GroupC".
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -7,6 +7,11 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),
     }
+}
+
+/// A terminal obeys what it is shown, and what nodes and scripts say may be anything.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|one| !one.is_control()).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod place;
 mod steps;
 mod systemd;
 mod up;
+mod voice;
 
 use std::{
     io::{IsTerminal, Write, stderr, stdin},
@@ -20,8 +21,10 @@ use daemon::Exit;
 use topology::{Changes, Plan, Restarts};
 
 pub use error::ApplyError;
+pub(crate) use systemd::BOOTED;
 
-use crate::diff::{self, describe};
+use crate::diff;
+use voice::Voice;
 
 /// The arguments of `apply`.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,6 +47,11 @@ pub struct ApplyArgs {
     /// if it was started with that file
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
+
+    /// Prints an object a line as things happen, and errors as one on stderr; does not
+    /// ask, so that --yes has to be said where it would
+    #[arg(long)]
+    pub json: bool,
 }
 
 const HELP: &str = "\
@@ -60,6 +68,11 @@ the redrabbit up that runs the file is told to read it again.
 
 It speaks of this machine alone: apply the same file on each, that of the master first.
 A wrong file changes nothing.
+
+With --json each line is an object with event: compared (file, against, changes: null where
+there was no file, else as redrabbit diff --json has them), written (file, backup: null where
+there was none), step (verb: stop, reload, restart or start, unit), skipped (verb, unit, why),
+failed (verb, unit, error), told (pid of a redrabbit up).
 
 Exit codes:
   0   the file is in force
@@ -80,30 +93,24 @@ pub fn run(args: &ApplyArgs) -> Result<Exit, ApplyError> {
         })?),
         None => None,
     };
-    match &changes {
-        Some(changes) => print!("{}", describe(changes, &args.file, &place)),
-        None => println!("{} was not there before", place.display()),
-    }
-    if changes.as_ref().is_some_and(disturbs) && !args.yes && !confirmed()? {
+    let say = Voice::new(args.json);
+    say.compared(changes.as_ref(), &args.file, &place);
+    if changes.as_ref().is_some_and(disturbs) && !args.yes && !confirmed(args.json)? {
         println!("nothing was changed");
         return Ok(Exit::Ok);
     }
     let manager = systemd::Manager::of(&place, args.pid.is_some());
     let before = manager.as_ref().map(systemd::Manager::units);
     let backup = place::put(&args.file, &place)?;
-    if let Some(backup) = backup {
-        println!("wrote {}, kept {}", place.display(), backup.display());
-    } else {
-        println!("wrote {}", place.display());
-    }
+    say.written(&place, backup.as_deref());
     let restarts = changes.map_or(Restarts::Nodes([].into()), |changes| changes.restarts());
     match (manager, before) {
         (Some(manager), Some(before)) => {
             manager.reload()?;
             let steps = steps::steps(&before, &manager.units(), &restarts);
-            manager.carry_out(&steps)?;
+            manager.carry_out(&steps, say)?;
         }
-        _ => up::tell(args.pid, &place)?,
+        _ => up::tell(args.pid, &place, say)?,
     }
     Ok(Exit::Ok)
 }
@@ -126,8 +133,8 @@ fn disturbs(changes: &Changes) -> bool {
     !changes.restarts().is_empty() || !changes.removed.is_empty()
 }
 
-fn confirmed() -> Result<bool, ApplyError> {
-    if !stdin().is_terminal() {
+fn confirmed(json: bool) -> Result<bool, ApplyError> {
+    if json || !stdin().is_terminal() {
         return Err(ApplyError::NobodyToAsk);
     }
     let mut out = stderr().lock();
@@ -136,9 +143,4 @@ fn confirmed() -> Result<bool, ApplyError> {
     let mut answer = String::new();
     stdin().read_line(&mut answer).map_err(ApplyError::Asking)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// For those who read the log of what was done.
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -8,8 +8,9 @@ use std::{
 use generator::Files;
 
 use super::{
-    ApplyError, say,
+    ApplyError,
     steps::{Placed, Step, Verb},
+    voice::Voice,
 };
 
 /// The service manager of a machine whose configuration is in a folder.
@@ -19,7 +20,7 @@ pub(super) struct Manager {
 }
 
 /// What tells that the system was started by it.
-const BOOTED: &str = "/run/systemd/system";
+pub(crate) const BOOTED: &str = "/run/systemd/system";
 
 impl Manager {
     /// The one that runs the nodes of the file at `place`; nothing where none runs, or
@@ -51,24 +52,24 @@ impl Manager {
     /// # Errors
     /// [`ApplyError::Manager`], with the first of those that failed: the others are
     /// tried all the same, but no further node is restarted.
-    pub(super) fn carry_out(&self, steps: &[Step]) -> Result<(), ApplyError> {
+    pub(super) fn carry_out(&self, steps: &[Step], say: Voice) -> Result<(), ApplyError> {
         let mut failed = None;
         for step in steps {
             if failed.is_some() && step.verb == Verb::Restart {
-                say(&format!("{} is left as it is", step.unit));
+                say.skipped(step, "is left as it is");
                 continue;
             }
             // Units that were stopped by hand stay so.
             let verb = match (step.verb, is_active(&step.unit)) {
                 (Verb::Reload | Verb::Restart, false) => {
-                    say(&format!("{} does not run", step.unit));
+                    say.skipped(step, "does not run");
                     continue;
                 }
                 (verb, _) => verb.as_str(),
             };
-            say(&format!("{verb} {}", step.unit));
+            say.step(step);
             if let Err(error) = systemctl(&[verb, &step.unit]) {
-                say(&error.to_string());
+                say.failed(step, &error);
                 failed.get_or_insert(error);
             }
         }

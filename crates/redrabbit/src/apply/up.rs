@@ -9,10 +9,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{ApplyError, say};
+use super::{ApplyError, voice::Voice};
 
 /// Tells the process `pid`, or the one that runs the file at `place`.
-pub(super) fn tell(pid: Option<u32>, place: &Path) -> Result<(), ApplyError> {
+pub(super) fn tell(pid: Option<u32>, place: &Path, say: Voice) -> Result<(), ApplyError> {
     let pids = match pid {
         Some(pid) => vec![pid],
         None => running(place),
@@ -32,7 +32,7 @@ pub(super) fn tell(pid: Option<u32>, place: &Path) -> Result<(), ApplyError> {
             pid,
             source: source.into(),
         })?;
-        say(&format!("told redrabbit up, process {pid}"));
+        say.told(pid);
     }
     Ok(())
 }

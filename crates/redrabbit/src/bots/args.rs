@@ -134,6 +134,12 @@ In the result:
 Latency counts from when a message was due, should the bot not have been able to
 send it then.
 
+With --json the object has: good, bots, gates (where they connected), seconds, sent,
+answered, lost, unanswered (those of the lost that were out at the end), repeated,
+out_of_order, in_hand, belated (answers to those), altered (answers to what was never
+asked), others, logins, reconnects, absent (bots not connected at the end), latency_ms and
+login_ms (mean, p50, p90, p99, p999, max), ends (how connections ended, and how many).
+
 Exit codes:
   0   every bot was let in and there at the end, and nothing was lost, repeated
       or out of order

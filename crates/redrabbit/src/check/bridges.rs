@@ -11,7 +11,10 @@ use crate::{names::listed, table::Table};
 /// All of it, for someone on `machine`.
 pub(super) fn describe(plan: &BridgePlan, machine: &str) -> String {
     let mut text = summary(plan);
-    text.extend(useless_certificates(plan, machine));
+    for note in notes(plan, machine) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\nnote: {note}");
+    }
     text
 }
 
@@ -58,21 +61,20 @@ fn encryption(joined: &JoinedGroup) -> &'static str {
     }
 }
 
-/// What the bridges of `machine` could not start with.
-fn useless_certificates(plan: &BridgePlan, machine: &str) -> Option<String> {
-    let mut text = String::new();
+/// What the bridges of `machine` could not start with, a line each.
+pub(super) fn notes(plan: &BridgePlan, machine: &str) -> Vec<String> {
+    let mut notes = Vec::new();
     for name in plan.bridges_on(machine) {
         for (group, joined) in &plan.groups {
             let Some(files) = joined.security.tls_files(&name) else {
                 continue;
             };
             if let Err(error) = Tls::load(files).and_then(|tls| tls.require(group, &name)) {
-                // Writing to a string cannot fail.
-                let _ = writeln!(text, "\nnote: {name} has no TLS for {group}: {error}");
+                notes.push(format!("{name} has no TLS for {group}: {error}"));
             }
         }
     }
-    (!text.is_empty()).then_some(text)
+    notes
 }
 
 #[cfg(test)]
@@ -132,11 +134,9 @@ mod tests {
     #[test]
     fn a_bridge_of_this_machine_without_its_certificate_is_noted() {
         let (_folder, plan) = plan();
-        let note = useless_certificates(&plan, "edge-2").unwrap();
-        assert!(
-            note.starts_with("\nnote: bridge@1 has no TLS for GroupB: "),
-            "{note}"
-        );
-        assert_eq!(note.lines().count(), 2, "{note}");
+        let notes = notes(&plan, "edge-2");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        let expected = "bridge@1 has no TLS for GroupB: ";
+        assert!(notes[0].starts_with(expected), "{notes:?}");
     }
 }

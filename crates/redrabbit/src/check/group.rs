@@ -12,9 +12,18 @@ use crate::table::Table;
 pub(super) fn describe(topology: &Topology, machine: &str) -> String {
     let mut text = summary(topology);
     text.extend(exports(topology));
-    text.extend(missing_scripts(topology));
-    text.extend(useless_certificates(topology, machine));
+    for note in notes(topology, machine) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\nnote: {note}");
+    }
     text
+}
+
+/// What this machine lacks, a line each.
+pub(super) fn notes(topology: &Topology, machine: &str) -> Vec<String> {
+    let mut notes = missing_scripts(topology);
+    notes.extend(useless_certificates(topology, machine));
+    notes
 }
 
 /// The group, its roles, where they are and what they run.
@@ -107,33 +116,29 @@ fn exported(export: &Export) -> String {
 }
 
 /// Scripts that are not on this machine, which may be as it should be.
-fn missing_scripts(topology: &Topology) -> Option<String> {
-    let mut text = String::new();
-    for (name, scene) in &topology.scenes {
-        if !scene.script.is_file() {
-            let script = scene.script.display();
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "\nnote: {name} runs {script}, which is not on this machine"
-            );
-        }
-    }
-    (!text.is_empty()).then_some(text)
+fn missing_scripts(topology: &Topology) -> Vec<String> {
+    let missing = topology
+        .scenes
+        .iter()
+        .filter(|(_, scene)| !scene.script.is_file());
+    let missing = missing.map(|(name, scene)| {
+        let script = scene.script.display();
+        format!("{name} runs {script}, which is not on this machine")
+    });
+    missing.collect()
 }
 
 /// What the nodes of `machine` could not start with.
-fn useless_certificates(topology: &Topology, machine: &str) -> Option<String> {
-    let mut text = String::new();
-    for name in topology.roles_on(machine) {
+fn useless_certificates(topology: &Topology, machine: &str) -> Vec<String> {
+    let nodes = topology.roles_on(machine).into_iter();
+    let useless = nodes.filter_map(|name| {
         let files = topology.security.tls_files(&name)?;
         let checked = Tls::load(files).and_then(|tls| tls.require(&topology.group, &name));
-        if let Err(error) = checked {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "\nnote: {name} has no TLS: {error}");
-        }
-    }
-    (!text.is_empty()).then_some(text)
+        checked
+            .err()
+            .map(|error| format!("{name} has no TLS: {error}"))
+    });
+    useless.collect()
 }
 
 fn doors(gate: &Gate) -> String {
@@ -179,10 +184,10 @@ mod tests {
         "#;
         std::fs::write(&file, text).unwrap();
         let topology = Topology::load(&file, &[]).unwrap();
-        let note = useless_certificates(&topology, "game-2").unwrap();
-        assert!(note.starts_with("\nnote: slave@0 has no TLS: "), "{note}");
-        assert_eq!(note.lines().count(), 2, "{note}");
-        assert_eq!(useless_certificates(&topology, "game-3"), None);
+        let notes = useless_certificates(&topology, "game-2");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].starts_with("slave@0 has no TLS: "), "{notes:?}");
+        assert!(useless_certificates(&topology, "game-3").is_empty());
     }
 
     #[test]

@@ -7,12 +7,9 @@
 mod ask;
 mod error;
 mod target;
+mod voice;
 
-use std::{
-    io::{Write, stdout},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use protocol::{NodeName, v1::DrainResponse};
 use tokio::{
@@ -23,6 +20,7 @@ use topology::Topology;
 
 pub use error::DrainError;
 use target::Target;
+use voice::Voice;
 
 use crate::{
     group,
@@ -66,6 +64,10 @@ pub struct DrainArgs {
     /// does not have it
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+
+    /// Prints an object a line as things happen, and errors as one on stderr
+    #[arg(long)]
+    pub json: bool,
 }
 
 const HELP: &str = "\
@@ -80,6 +82,10 @@ SIGTERM ends it at once. Ctrl-C ends the waiting alone.
 In a group that speaks TLS it joins as operator@0, and needs a certificate of that
 name where the topology says that certificates are. Otherwise its name is
 operator@ and a number.
+
+With --json each line is an object with event: drains (node, sessions, to: the scene that
+takes them, or null, closes_logins_at: gates where nobody can log in meanwhile), waits
+(node, seconds, sessions: those that are left), left (node, seconds).
 
 Exit codes:
   0   the node has left the group, or drains (--no-wait)
@@ -129,30 +135,30 @@ async fn drain(
     operator: &Operator,
 ) -> Result<(), DrainError> {
     let DrainResponse { sessions } = ask::ask(operator, target, args.to.as_ref()).await?;
-    let where_to = match &args.to {
-        Some(scene) => format!("; they go to {scene}"),
-        None if target.is_scene() => format!("; they are held until {} is back", target.name),
-        None => String::new(),
-    };
-    let sessions = counted(sessions);
-    say(&format!("{} drains: {sessions}{where_to}", target.name));
-    for gate in target.verifies_for(topology) {
-        say(&format!(
-            "note: nobody can log in at {gate} until {} is back",
-            target.name
-        ));
-    }
+    let say = Voice::new(args.json);
+    let gates = target.verifies_for(topology).map(NodeName::as_str);
+    say.drains(
+        target,
+        sessions,
+        args.to.as_ref(),
+        &gates.collect::<Vec<_>>(),
+    );
     if args.no_wait {
         return Ok(());
     }
     let patience = args
         .patience
         .unwrap_or(topology.limits.drain_grace + MARGIN);
-    wait(target, operator, patience).await
+    wait(target, operator, patience, say).await
 }
 
 /// Waits until the directory does not have the node any more.
-async fn wait(target: &Target, operator: &Operator, patience: Duration) -> Result<(), DrainError> {
+async fn wait(
+    target: &Target,
+    operator: &Operator,
+    patience: Duration,
+    say: Voice,
+) -> Result<(), DrainError> {
     let begun = Instant::now();
     let mut said = begun;
     while let Some(load) = ask::load_of(operator, target) {
@@ -164,28 +170,10 @@ async fn wait(target: &Target, operator: &Operator, patience: Duration) -> Resul
         }
         if said.elapsed() >= TICK {
             said = Instant::now();
-            let seconds = begun.elapsed().as_secs();
-            say(&format!("{seconds:>4} s  {} left", counted(load)));
+            say.waits(target, begun.elapsed(), load);
         }
         sleep(LOOK).await;
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    say(&format!(
-        "{} has left the group after {seconds:.1} s",
-        target.name
-    ));
+    say.left(target, begun.elapsed());
     Ok(())
-}
-
-fn counted(sessions: u64) -> String {
-    match sessions {
-        1 => "1 session".to_owned(),
-        _ => format!("{sessions} sessions"),
-    }
-}
-
-/// A reader that has gone away has seen enough.
-fn say(line: &str) {
-    let mut out = stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

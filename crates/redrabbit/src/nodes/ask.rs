@@ -7,9 +7,13 @@ use protocol::{
     v1::{ListNodesRequest, ListNodesResponse, registry_client::RegistryClient},
 };
 use tokio::time::timeout;
-use tonic::{Code, Status, transport::Endpoint};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
 
 use super::{Master, NodesError};
+use crate::time::{self, Micros};
 
 /// How long the master may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,15 +23,16 @@ const MAX_DIRECTORY_BYTES: usize = 64 << 20;
 
 /// Asks a master for its directory.
 pub(crate) async fn list(master: &Master) -> Result<ListNodesResponse, NodesError> {
+    list_dated(master).await.map(|(directory, _)| directory)
+}
+
+/// The same, with what the master's clock has shown, to the second, if it tells.
+pub(crate) async fn list_dated(
+    master: &Master,
+) -> Result<(ListNodesResponse, Option<Micros>), NodesError> {
     let address = master.address;
     let asking = async {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"));
-        let channel = match (endpoint, master.tls.clone()) {
-            (Ok(endpoint), None) => endpoint.connect().await,
-            (Ok(endpoint), Some(tls)) => endpoint.connect_with_connector(tls).await,
-            (Err(error), _) => Err(error),
-        };
-        let channel = channel.map_err(|error| unreachable(address, root_cause(&error)))?;
+        let channel = connect(master).await?;
         let request = ListNodesRequest {
             secret: master.secret.expose().to_owned(),
         };
@@ -38,12 +43,30 @@ pub(crate) async fn list(master: &Master) -> Result<ListNodesResponse, NodesErro
         response.map_err(|status| explain(address, &status))
     };
     match timeout(PATIENCE, asking).await {
-        Ok(answer) => Ok(answer?.into_inner()),
+        Ok(answer) => {
+            let answer = answer?;
+            // Every server of HTTP dates what it says.
+            let date = answer.metadata().get("date");
+            let date = date.and_then(|date| time::parse_http(date.to_str().ok()?));
+            Ok((answer.into_inner(), date))
+        }
         Err(_) => Err(unreachable(
             address,
             format!("silence for {} s", PATIENCE.as_secs()),
         )),
     }
+}
+
+/// Connects to a master.
+async fn connect(master: &Master) -> Result<Channel, NodesError> {
+    let address = master.address;
+    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    let channel = match (endpoint, master.tls.clone()) {
+        (Ok(endpoint), None) => endpoint.connect().await,
+        (Ok(endpoint), Some(tls)) => endpoint.connect_with_connector(tls).await,
+        (Err(error), _) => Err(error),
+    };
+    channel.map_err(|error| unreachable(address, root_cause(&error)))
 }
 
 /// What a failed call means to whoever made it.

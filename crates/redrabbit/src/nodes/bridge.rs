@@ -9,8 +9,8 @@ use protocol::{
 };
 use topology::Topology;
 
-use super::{NodesError, view::printable};
-use crate::operator::Operator;
+use super::NodesError;
+use crate::{names::printable, operator::Operator};
 
 /// How long a bridge may take.
 const PATIENCE: Duration = Duration::from_secs(5);

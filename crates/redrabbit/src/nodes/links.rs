@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use protocol::v1::{NodeRecord, Role};
 use serde::Serialize;
 
-use super::view::{by_name, printable};
-use crate::table::Table;
+use super::view::by_name;
+use crate::{names::printable, table::Table};
 
 /// A group that bridges join beside the one that is shown.
 #[derive(Debug, Serialize)]

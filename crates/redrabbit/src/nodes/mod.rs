@@ -22,7 +22,7 @@ use tokio::runtime;
 use topology::Topology;
 
 use crate::group::{self, reachable};
-pub(crate) use ask::list;
+pub(crate) use ask::{list, list_dated};
 pub use error::NodesError;
 
 /// The arguments of `nodes`.
@@ -71,6 +71,11 @@ other group has to say `directory = true` in one of its [exports] for this one.
 To ask a bridge it joins the group, as operator@ and a number; in a group that speaks
 TLS as operator@0, and needs a certificate of that name where the topology says that
 certificates are.
+
+With --json the object has: group, epoch (the run of its master), revision, bridge (who
+was asked, if not the master), nodes (name, id, role, state: joining, ready or draining,
+address: of brokers alone, load, script: version, hash and services, of scenes alone,
+build), other_groups (name, claimed_twice, bridges: name, reachable, identity).
 
 Exit codes:
   0   the directory was printed

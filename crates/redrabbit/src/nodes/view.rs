@@ -10,7 +10,7 @@ use protocol::{
 use serde::Serialize;
 
 use super::links::{self, OtherGroup};
-use crate::table::Table;
+use crate::{names::printable, table::Table};
 
 /// A group, in the form that programs read.
 #[derive(Serialize)]
@@ -117,12 +117,6 @@ fn views(mut nodes: Vec<NodeRecord>) -> Vec<NodeView> {
 pub(super) fn by_name(one: &NodeRecord, other: &NodeRecord) -> Ordering {
     let parsed = |node: &NodeRecord| node.name.parse::<NodeName>().ok();
     (parsed(one), &one.name).cmp(&(parsed(other), &other.name))
-}
-
-/// A terminal obeys what it is shown, and what nodes say of themselves, of another
-/// group too, may be anything.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|one| !one.is_control()).collect()
 }
 
 fn view(node: NodeRecord) -> NodeView {

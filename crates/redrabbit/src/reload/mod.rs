@@ -70,6 +70,10 @@ pub struct ReloadArgs {
     /// does not have it
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+
+    /// Prints JSON instead of a table, and errors as an object on stderr
+    #[arg(long)]
+    pub json: bool,
 }
 
 const USAGE: &str =
@@ -90,6 +94,11 @@ scene is restarted.
 In a group that speaks TLS it joins as operator@0, and needs a certificate of that
 name where the topology says that certificates are. Otherwise its name is
 operator@ and a number.
+
+With --json it prints an array of objects, one a scene: scene, result (loaded, failed,
+no answer, left out), version and hash (of what it runs now; null where it has not said),
+note (what was loaded with it, what was kept, or what is wrong; null where there is
+nothing to say).
 
 Exit codes:
   0   the new code is in force in all of them
@@ -130,7 +139,11 @@ pub fn run(args: &ReloadArgs) -> Result<(String, Exit), ReloadError> {
             true => Exit::Ok,
             false => Exit::Failure,
         };
-        Ok((view::to_table(rows), exit))
+        let text = match args.json {
+            true => view::to_json(&rows),
+            false => view::to_table(rows),
+        };
+        Ok((text, exit))
     })
 }
 

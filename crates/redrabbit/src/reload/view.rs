@@ -1,6 +1,7 @@
 //! How the reloads went, as people read it.
 
 use protocol::{NodeName, v1::ReloadResponse};
+use serde::Serialize;
 
 use crate::table::Table;
 
@@ -90,6 +91,34 @@ pub(super) fn to_table(rows: Vec<Row>) -> String {
     table.to_string()
 }
 
+/// The form that programs read.
+#[derive(Serialize)]
+struct RowView<'a> {
+    scene: &'a str,
+    result: &'static str,
+    version: Option<u32>,
+    hash: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+/// An array with an object for each.
+pub(super) fn to_json(rows: &[Row]) -> String {
+    let views = rows.iter().map(|row| RowView {
+        scene: &row.scene,
+        result: row.result,
+        version: row.version.parse().ok(),
+        hash: said(&row.hash),
+        note: said(&row.note),
+    });
+    let views: Vec<RowView<'_>> = views.collect();
+    // Texts and numbers: that cannot fail.
+    serde_json::to_string_pretty(&views).unwrap_or_default() + "\n"
+}
+
+fn said(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
 /// A terminal obeys what it is shown, and what scripts say may be anything.
 fn in_a_line(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -138,6 +167,11 @@ mod tests {
             Row::unanswered(&name("scene@4"), "nothing came within 15s"),
             Row::left_out(&name("scene@10")),
         ];
+        let json: serde_json::Value = serde_json::from_str(&to_json(&rows)).unwrap();
+        assert_eq!(json[0]["version"], 3);
+        assert!(json[0]["note"].is_null());
+        assert_eq!(json[3]["result"], "failed");
+        assert!(json[3]["version"].is_null());
         let good: Vec<bool> = rows.iter().map(Row::is_good).collect();
         assert_eq!(good, [true, true, false, false, false, true]);
         assert_eq!(

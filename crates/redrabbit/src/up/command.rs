@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use topology::{TopologyError, this_machine};
 
 use super::{
-    output::Output,
+    output::{Form, Output},
     plan::{PlanError, script_override},
     source::{Reading, Source},
     supervisor::Supervisor,
@@ -48,6 +48,10 @@ pub struct UpArgs {
     /// Starts a role again when it dies or has been drained, and says so
     #[arg(long)]
     pub restart: bool,
+
+    /// Prints each line of the logs as a JSON object; redrabbit logs reads them
+    #[arg(long)]
+    pub json: bool,
 
     /// Where the daemons' programs are, if not beside this one
     #[arg(long, value_name = "FOLDER", hide = true)]
@@ -94,6 +98,7 @@ Examples:
   redrabbit up configs/local.toml --script my_game.py --restart
   RUST_LOG=debug redrabbit up configs/local.toml
   redrabbit up /etc/redrabbit/bridge.toml
+  redrabbit up configs/local.toml --json > up.log     redrabbit logs up.log reads it
 
 SIGHUP has the file read again, by it and by the daemons: roles that were added to it
 are started, those that were taken out are stopped, and the others go by what it says
@@ -102,6 +107,10 @@ named in the log.
 
 Ctrl-C takes the group down in order: gates, scenes, slaves, master. A second
 one ends everything at once. Colours are off where NO_COLOR is set.
+
+The logs are printed and not kept. With --json the daemons log as JSON, and each line is
+an object with node (up for what it says itself), timestamp, level, message and
+whatever else is in the line; what a script prints has node, timestamp and message alone.
 
 Exit codes:
   0   taken down on request
@@ -132,7 +141,11 @@ pub fn run(args: &UpArgs) -> Result<Exit, UpError> {
         set,
         bin_dir,
         machine,
-        colour,
+        form: match (args.json, colour) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Colour,
+            (false, false) => Form::Plain,
+        },
         // Bridges run no script: a file of theirs is the mistake then, not the script.
         of_group: args.script.is_some(),
     };
@@ -161,7 +174,7 @@ impl UpError {
 
 async fn supervise(source: Source, reading: Reading, args: &UpArgs) -> io::Result<Exit> {
     let width = reading.plan.name_width();
-    let (output, writer) = Output::spawn(stdout(), source.colour, width)?;
+    let (output, writer) = Output::spawn(stdout(), source.form, width)?;
     let reload = Arc::new(Notify::new());
     let shutdown = listen(writer.gone.clone(), Arc::clone(&reload))?;
     let supervisor = Supervisor {

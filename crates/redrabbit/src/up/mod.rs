@@ -12,6 +12,7 @@
 mod board;
 mod child;
 mod command;
+mod json_line;
 mod keeper;
 mod line;
 mod notify;
@@ -26,4 +27,4 @@ pub use command::{UpArgs, UpError, run};
 pub use plan::PlanError;
 
 /// The name under which `up` itself speaks in the log.
-const OWN_NAME: &str = "up";
+pub(crate) const OWN_NAME: &str = "up";

@@ -9,15 +9,26 @@ use anstyle::{AnsiColor, Style};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{line::Line, printable::printable};
+use super::{json_line, line::Line, printable::printable};
 
 /// The merged log. It is written by a thread of its own, because a terminal
 /// that is held up must not hold up the signals that end us.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     lines: mpsc::Sender<String>,
-    colour: bool,
+    form: Form,
     width: usize,
+}
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For people.
+    Plain,
+    /// For people at a terminal.
+    Colour,
+    /// An object each, for programs.
+    Json,
 }
 
 /// The thread that writes.
@@ -32,6 +43,7 @@ pub(super) struct Writer {
 #[derive(Clone, Debug)]
 pub(super) struct Voice {
     output: Output,
+    name: String,
     prefix: String,
 }
 
@@ -59,7 +71,7 @@ impl Output {
     /// Writes to `writer` from now on. Names are filled up to `width`.
     pub(super) fn spawn(
         writer: impl Write + Send + 'static,
-        colour: bool,
+        form: Form,
         width: usize,
     ) -> io::Result<(Output, Writer)> {
         let (lines, lines_rx) = mpsc::channel(QUEUE);
@@ -75,11 +87,7 @@ impl Output {
                 // Nobody may be waiting for the end any more.
                 let _ = done_tx.send(());
             })?;
-        let output = Output {
-            lines,
-            colour,
-            width,
-        };
+        let output = Output { lines, form, width };
         Ok((output, Writer { done, gone }))
     }
 
@@ -97,12 +105,13 @@ impl Output {
         let width = self.width;
         Voice {
             prefix: self.paint(style, &format!("{name:<width$} |")),
+            name: name.to_owned(),
             output: self.clone(),
         }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour {
+        if self.form == Form::Colour {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
@@ -121,25 +130,36 @@ impl Writer {
 impl Voice {
     /// Shows a line that a child wrote. Waits while the log is held up.
     pub(super) async fn relay(&self, line: &Line) {
-        let mut text = printable(&line.bytes, self.output.colour);
+        let mut text = printable(&line.bytes, self.output.form == Form::Colour);
         if line.cut > 0 {
             text.push_str(&format!(" … ({} bytes more)", line.cut));
         }
+        let line = match self.output.form {
+            Form::Json => json_line::relayed(&self.name, &text),
+            Form::Plain | Form::Colour => self.compose(&text),
+        };
         // When nobody reads the log, the child must still get rid of its own.
-        let _ = self.output.lines.send(self.compose(&text)).await;
+        let _ = self.output.lines.send(line).await;
     }
 
     /// Says something.
     pub(super) async fn say(&self, text: &str) {
-        let line = self.compose(text);
-        // A log that is held up must not hold up what we do.
-        let _ = self.output.lines.send_timeout(line, PATIENCE).await;
+        self.send(text, "INFO").await;
     }
 
     /// Says that something went wrong.
     pub(super) async fn shout(&self, text: &str) {
         let red = AnsiColor::Red.on_default().bold();
-        self.say(&self.output.paint(red, text)).await;
+        self.send(&self.output.paint(red, text), "ERROR").await;
+    }
+
+    async fn send(&self, text: &str, level: &str) {
+        let line = match self.output.form {
+            Form::Json => json_line::own(&self.name, level, text),
+            Form::Plain | Form::Colour => self.compose(text),
+        };
+        // A log that is held up must not hold up what we do.
+        let _ = self.output.lines.send_timeout(line, PATIENCE).await;
     }
 
     fn compose(&self, text: &str) -> String {

@@ -9,7 +9,7 @@ use std::{
 use protocol::{GroupName, NodeName, v1::Role};
 use topology::{BridgePlan, Plan, Topology};
 
-use super::child::Launch;
+use super::{child::Launch, output::Form};
 use crate::{
     binaries::{self, BinaryError},
     names::listed,
@@ -49,8 +49,8 @@ pub(super) struct Telling<'a> {
     pub(super) set: &'a [String],
     /// Where their programs are.
     pub(super) bin_dir: &'a Path,
-    /// Whether their log lines have colours.
-    pub(super) colour: bool,
+    /// How their log lines are shown.
+    pub(super) form: Form,
 }
 
 /// What stopping may take beyond the grace period of a drain.
@@ -189,7 +189,13 @@ impl Telling<'_> {
         for set in self.set {
             args.extend(["--set".into(), set.into()]);
         }
-        let colour = if self.colour { "always" } else { "never" };
+        if self.form == Form::Json {
+            args.extend(["--log-format".into(), "json".into()]);
+        }
+        let colour = match self.form {
+            Form::Colour => "always",
+            Form::Plain | Form::Json => "never",
+        };
         Ok(Launch {
             program: binaries::find(self.bin_dir, program, program)?,
             args,
@@ -276,7 +282,7 @@ mod tests {
             file: &file,
             set: &set,
             bin_dir: folder.path(),
-            colour: false,
+            form: Form::Plain,
         };
         let plan = Plan::load(&file, &set).unwrap();
         let planned = UpPlan::new(&plan, machine, &telling);

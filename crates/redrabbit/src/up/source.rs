@@ -6,6 +6,7 @@ use topology::{Changes, Plan, Topology};
 
 use super::{
     command::UpError,
+    output::Form,
     plan::{Telling, UpPlan},
 };
 
@@ -20,8 +21,8 @@ pub(super) struct Source {
     pub(super) bin_dir: PathBuf,
     /// What this machine is called.
     pub(super) machine: String,
-    /// Whether log lines have colours.
-    pub(super) colour: bool,
+    /// How log lines are written.
+    pub(super) form: Form,
     /// Whether it has to be a group's file: one of bridges runs no script.
     pub(super) of_group: bool,
 }
@@ -47,7 +48,7 @@ impl Source {
             file: &self.file,
             set: &self.set,
             bin_dir: &self.bin_dir,
-            colour: self.colour,
+            form: self.form,
         };
         let plan = UpPlan::new(&file, &self.machine, &telling)?;
         Ok(Reading { file, plan })

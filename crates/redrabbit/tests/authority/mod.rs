@@ -1,6 +1,8 @@
 //! Certificates for the nodes of a group, made on the spot.
 
-use std::{fs, path::Path};
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+use std::{fs, path::Path, time::SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -25,8 +27,19 @@ impl Authority<'_> {
 
     /// Writes `file`.pem and `file`.key.
     pub(crate) fn certify(&self, file: &str, name: &str) {
-        let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
+        self.sign(file, &params);
+    }
+
+    /// The same, good until then.
+    pub(crate) fn certify_until(&self, file: &str, name: &str, end: SystemTime) {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = end.into();
+        self.sign(file, &params);
+    }
+
+    fn sign(&self, file: &str, params: &CertificateParams) {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let path = |end: &str| self.folder.join(format!("{file}.{end}"));
         fs::write(path("pem"), certificate.pem()).unwrap();

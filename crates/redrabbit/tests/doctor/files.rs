@@ -1,0 +1,99 @@
+//! Certificates, secrets, scripts and state.
+
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::Value;
+
+use crate::{
+    authority::Authority,
+    machine::{GROUP, Machine},
+};
+
+#[test]
+fn certificates_that_end_are_of_others_or_missing_are_told_apart() {
+    let tls = "[security]\nsecret = \"x\"\nauthority = \"authority.pem\"\n\
+               certificate = \"{name}.pem\"\nkey = \"{name}.key\"\n";
+    let machine = Machine::new(&format!("{GROUP}{tls}"));
+    let authority = Authority::new(machine.folder.path());
+    let days = |days: u64| Duration::from_secs(days * 86_400 + 3_600);
+    authority.certify("master@0", "0.master.GroupA");
+    let soon = SystemTime::now() + days(10);
+    authority.certify_until("scene@0", "0.scene.GroupA", soon);
+    for file in ["topology.toml", "master@0.key", "scene@0.key"] {
+        machine.mode(file, 0o600);
+    }
+    let found = machine.doctor(&[]);
+    let (text, _) = found.one("certificates", "warn");
+    assert!(text.contains("scene@0 expires in 10 days, on 20"), "{text}");
+    assert!(found.is_good("secrets"), "{found:?}");
+
+    let past = SystemTime::now() - days(3);
+    authority.certify_until("scene@0", "0.scene.GroupA", past);
+    let (text, fix) = machine.doctor(&[]).one("certificates", "fail");
+    assert!(text.contains("it expired 3 days ago"), "{text}");
+    assert!(fix.contains("sign another"), "{fix}");
+
+    authority.certify("scene@0", "0.gate.GroupA");
+    let (text, _) = machine.doctor(&[]).one("certificates", "fail");
+    assert!(text.contains("not of `0.scene.GroupA`"), "{text}");
+
+    fs::remove_file(machine.path("scene@0.pem")).unwrap();
+    let (text, _) = machine.doctor(&[]).one("certificates", "fail");
+    assert!(text.contains("scene@0.pem` cannot be read"), "{text}");
+
+    authority.certify("scene@0", "0.scene.GroupA");
+    let found = machine.doctor(&[]);
+    assert!(found.is_good("certificates"), "{found:?}");
+}
+
+#[test]
+fn secrets_that_everybody_may_read_are_found() {
+    let machine = Machine::new(&format!("{GROUP}[security]\nsecret_file = \"secret\"\n"));
+    machine.write("secret", "sesame");
+    machine.mode("secret", 0o640);
+    assert!(machine.doctor(&[]).is_good("secrets"));
+    machine.mode("secret", 0o644);
+    let (text, fix) = machine.doctor(&[]).one("secrets", "fail");
+    assert!(text.ends_with("(mode 0644)"), "{text}");
+    assert!(fix.starts_with("`chmod o= "), "{fix}");
+    assert!(!format!("{text}{fix}").contains("sesame"));
+}
+
+#[test]
+fn a_script_that_does_not_compile_or_is_not_there_is_found() {
+    let machine = Machine::new(GROUP);
+    machine.write("main.py", "def f(:\n    pass\n");
+    let wrong = |words: &str| {
+        let found = machine.doctor(&[]);
+        assert_eq!(found.code, 1);
+        let wrong = found.wrong("python");
+        assert!(
+            wrong.iter().any(|(text, _)| text.contains(words)),
+            "{wrong:?}"
+        );
+    };
+    wrong("main.py of scene@0 does not compile: SyntaxError: ");
+    machine.write("main.py", "x = '\0'\n");
+    wrong("does not compile");
+    fs::remove_file(machine.path("main.py")).unwrap();
+    wrong("main.py, which is not there");
+    assert!(!machine.path("__pycache__").exists());
+}
+
+#[test]
+fn a_folder_of_state_that_cannot_be_made_is_found() {
+    let machine = Machine::new(GROUP);
+    // /proc takes no folders, not even root's.
+    let output = machine
+        .command(&["--json", "--set", "master.state_dir=/proc/1/none"])
+        .output()
+        .unwrap();
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let state = findings
+        .iter()
+        .find(|one| one["status"] != "ok" && one["check"] == "state");
+    assert!(state.is_some(), "{findings:#?}");
+}
