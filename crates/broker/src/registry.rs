@@ -235,7 +235,7 @@ impl Registry {
         self.stop.clone()
     }
 
-    /// What is shown, for whoever knows the secret; at most [`MAX_WATCHERS`] of them.
+    /// What is shown, for whoever knows the secret; 64 at once at most.
     pub fn watch(
         &self,
         secret: &str,

@@ -1,7 +1,7 @@
 //! `redrabbit doctor`: what would keep this machine's nodes from running well, and what
 //! to do about it.
 //!
-//! Each check is a file of its own and gives [`Finding`]s; none changes anything. What
+//! Each check is a file of its own and gives findings; none changes anything. What
 //! several of them look at is gathered once (`here`): the file, this machine's name, the
 //! nodes that it runs, what the master says.
 
