@@ -117,9 +117,10 @@ def test_a_reload_changes_the_rules_under_those_who_play(scene):
     ann.take()
     scene.reload()
     assert ann.expect(RULES)["size"] == scene.module.SIZE
+    # Now: the bots that the file asks for throw things, and she might lose some.
+    assert rabbit(scene, "ann").carrots == 7
     scene.advance(1)
     assert 19 <= len(ann.take(STATE)) <= 21, "one clock ticks, not two"
-    assert rabbit(scene, "ann").carrots >= 7, "it may have found one"
 
 
 @pytest.mark.parametrize("message", [None, 5, [1], ["x", 0, 0], [1, 2, 3, 4], {"a": 1}])
