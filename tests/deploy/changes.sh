@@ -148,8 +148,19 @@ secrets_change_live() {
   ! asks_with game-2 "$run/secret.wrong" || fault "any secret is taken"
   in_guide 'refuses the secret'
   says_all "$run/nodes.log" 'refuses the secret'
+  # One that has leaked is locked out by another change, for whose hour it does not count.
+  openssl rand -hex 32 > "$run/secret"
+  for name in "${MACHINES[@]}"; do
+    put "$name" "$run/secret" secret
+    on "$name" systemctl reload 'redrabbit-*@*.service'
+  done
+  within 20 "the leaked secret is refused" is_locked_out "$run/secret.old"
+  all_ready || fault "a change of the secret has put somebody out"
+  nobody_was_restarted slave@1
   stop_players
 }
+
+is_locked_out() { ! asks_with game-2 "$1"; }
 
 # asks_with MACHINE FILE: whether the secret in it is good enough to see the directory.
 asks_with() {

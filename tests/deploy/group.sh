@@ -16,6 +16,7 @@ group = "$GROUP"
 [master]
 machine = "game-1"
 listen = "10.0.0.1:$PORT"
+http = "127.0.0.1:10341"
 
 [slaves."slave@0"]
 machine = "game-1"

@@ -69,6 +69,7 @@ machine_has_a_name_that_nobody_uses() {
   on edge-1 systemctl daemon-reload
   is_told edge-1 generator "$what"
   target_says edge-1 "$what"
+  is_found edge-1 'FAIL  machine' 1
   nobody_was_restarted
   on edge-1 systemctl --no-block reboot
   within 60 "edge-1 boots" has_booted_idle edge-1
@@ -95,6 +96,7 @@ two_machines_have_one_name() {
   is_told edge-1 scene@0 'which is alive: stop that node first, or give this one a name of its own'
   all_ready || fault "the machine that is meant has lost its nodes"
   on edge-1 systemctl stop redrabbit-{slave@1,gate@1,scene@0}.service
+  is_found edge-1 'scene@0 is in the group, and does not run here by this file' 1
   rm "$run/edge-1/root/etc/redrabbit"/{machine,tls/{slave@1,gate@1,scene@0}.{pem,key}}
   all_is_well edge-1
   nobody_was_restarted
@@ -116,6 +118,7 @@ wrong_file_changes_nothing() {
   on edge-1 systemctl daemon-reload
   target_says edge-1 "$what"
   is_told edge-1 generator "$what"
+  is_found edge-1 'FAIL  topology' 1
   # Nor is anybody restarted by an upgrade that meets it, nor ended by reading it.
   ! on edge-1 /usr/lib/redrabbit/nodes restart > "$run/edge-1/nodes.log" 2>&1 ||
     fault "nodes were restarted though the file is wrong"
@@ -143,6 +146,20 @@ certificate_is_missing() {
   has_ended edge-1 gate@0 78
   mv "$run/hidden.pem" "$run/edge-1/root/etc/redrabbit/tls/gate@0.pem"
   all_is_well edge-1
+}
+
+# A key that is root's alone: the doctor knows it beforehand.
+key_is_not_readable() {
+  begin_mistake
+  on edge-1 chown root:root /etc/redrabbit/tls/gate@0.key
+  is_found edge-1 'FAIL  secrets' 1
+  ! on edge-1 systemctl restart redrabbit-gate@0 2>/dev/null || fault "gate@0 reads what is root's"
+  is_told edge-1 gate@0 'cannot be read: Permission denied'
+  has_ended edge-1 gate@0 78
+  on edge-1 chown root:redrabbit /etc/redrabbit/tls/gate@0.key
+  is_found edge-1 'redrabbit-gate@0.service has failed, and is not started again' 1
+  all_is_well edge-1
+  is_found edge-1 'ok    secrets' 0
 }
 
 # A new port that somebody else has: apply says so, and with the old one all is well.
@@ -178,6 +195,7 @@ disk_is_full() {
   ! on game-1 systemctl restart redrabbit-master@0 2>/dev/null || fault "the master needs no disk"
   is_told game-1 master@0 'cannot be written: No space left on device'
   has_ended game-1 master@0 1
+  is_found game-1 'FAIL  state' 1
   on game-1 umount "$folder"
   within 30 "all nodes are ready" all_ready
   stop_players

@@ -46,6 +46,10 @@ http = "{ADDRESS}:10342"
 script = "{HERE / 'world.py'}"
 http = "{ADDRESS}:10344"
 state_dir = "state"
+[security]
+authority = "authority.pem"
+certificate = "{{name}}.pem"
+key = "{{name}}.key"
 """
 
 ARENA = f"""
@@ -68,6 +72,9 @@ http = "{ADDRESS}:10361"
 [[groups]]
 name = "world"
 master = "{ADDRESS}:10241"
+authority = "authority.pem"
+certificate = "{{name}}.pem"
+key = "{{name}}.key"
 [[groups]]
 name = "arena"
 master = "{ADDRESS}:10441"
@@ -84,10 +91,11 @@ TARGETS = [
 ]
 
 
-def main():
+def main(picture=None):
     with contextlib.ExitStack() as ends:
         folder = pathlib.Path(ends.enter_context(tempfile.TemporaryDirectory()))
         (folder / "state").mkdir()
+        certificates(folder)
         for name, text in (("world", WORLD), ("arena", ARENA), ("bridge", BRIDGE)):
             (folder / f"{name}.toml").write_text(text)
             start(ends, folder, BINARIES / "redrabbit", "up", folder / f"{name}.toml")
@@ -100,9 +108,36 @@ def main():
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        timeout=DEADLINE)
         start(ends, folder, *bots, "--count", "30", "--duration", "10m")
+        if picture:
+            draw(prometheus, picture)
+            return
         panels(prometheus)
         catalogue()
         rules(prometheus)
+
+
+def draw(prometheus, file):
+    import picture
+    time.sleep(picture.SECONDS)
+    dashboard = json.loads((ROOT / "deploy/grafana/redrabbit.json").read_text())
+    picture.draw(dashboard, lambda page, **asked: ask(prometheus, page, **asked), file)
+    print(f"drawn in {file}")
+
+
+def certificates(folder):
+    """What the nodes of world show each other, signed by its authority."""
+    def openssl(*words):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-noenc", *words],
+                       check=True, stderr=subprocess.DEVNULL, cwd=folder, timeout=DEADLINE)
+
+    openssl("-days", "400", "-subj", "/CN=world", "-keyout", "authority.key",
+            "-out", "authority.pem")
+    for role in ("master", "slave", "gate", "scene", "bridge"):
+        openssl("-days", "90", "-subj", f"/CN={role}", "-addext",
+                "basicConstraints=critical,CA:FALSE", "-addext",
+                f"subjectAltName=DNS:0.{role}.world", "-CA", "authority.pem",
+                "-CAkey", "authority.key", "-keyout", f"{role}@0.key", "-out", f"{role}@0.pem")
 
 
 def start(ends, folder, *command):
@@ -220,7 +255,8 @@ def catalogue():
                         assert value in values, f"{label} has no such value: {where}"
     print(f"{len(shown)} of {len(table)} metrics are shown, each as the table has it")
     for name in ("redrabbit_node_call_duration_seconds", "process_start_time_seconds",
-                 "redrabbit_script_info", "redrabbit_bridge_calls_total"):
+                 "redrabbit_script_info", "redrabbit_bridge_calls_total",
+                 "redrabbit_certificate_expiry_timestamp_seconds"):
         assert name in shown, name
 
 
@@ -236,7 +272,8 @@ def rules(prometheus):
 
     found = wait("ScriptErrors fires", evaluated)
     wrong = [name for name in ("NodeGone", "MembersMissing", "HandlerBlocked", "RestartLoop",
-                               "GroupUnreachable", "GateFull", "EnginePanicked", "LinkFull")
+                               "GroupUnreachable", "GateFull", "EnginePanicked", "LinkFull",
+                               "CertificateEnds", "CertificateEndsNow", "TlsHandshakesFail")
              if found[name]["state"] != "inactive"]
     assert not wrong, wrong
     print(f"{len(found)} rules are evaluated")
@@ -272,4 +309,4 @@ def wait(what, look):
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -215,6 +215,8 @@ class Node:
             # Until its directory is here, `revision` is of an earlier run.
             self.run = welcome.epoch
             self.to_master.put_nowait(self._report())
+        elif which == "renewal":
+            self.token = response.renewal.token
         elif which == "snapshot":
             nodes = {node.node_id: node for node in response.snapshot.nodes}
             if self.nodes is None:

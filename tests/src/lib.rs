@@ -39,7 +39,7 @@ pub use histogram::Histogram;
 pub use network::{Network, in_own_network, vanish};
 pub use place::Place;
 pub use player::Player;
-pub use process::{Process, binary, open_files, resident_bytes};
+pub use process::{Process, binary, log_in_json, open_files, resident_bytes};
 pub use roles::{ROLES, Roles};
 pub use seed::Seed;
 pub use traffic::{Apart, Job, Load, Member, Phase, Report, Routes, Said, Stalls, Traffic};

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
 };
 
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
@@ -18,11 +19,22 @@ pub struct Process {
     log: PathBuf,
 }
 
+/// What daemons log that are started from now on, and that they do so in JSON.
+static LEVELS: OnceLock<&str> = OnceLock::new();
+
+/// Daemons that this test starts from now on log these levels, in JSON.
+pub fn log_in_json(levels: &'static str) {
+    LEVELS.set(levels).unwrap();
+}
+
 impl Process {
     /// Starts one of our programs; what it prints goes to `log`.
     pub fn start(program: &str, arguments: &[&str], log: &Path) -> Process {
         let mut command = Command::new(binary(program));
         command.args(arguments);
+        if LEVELS.get().is_some() {
+            command.args(["--log-format", "json"]);
+        }
         Process::spawn(command, log)
     }
 
@@ -30,7 +42,7 @@ impl Process {
     pub(crate) fn spawn(mut command: Command, log: &Path) -> Process {
         let output = File::create(log).unwrap();
         command
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", LEVELS.get().copied().unwrap_or("info"))
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output);
@@ -45,6 +57,11 @@ impl Process {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where what it prints goes.
+    pub fn log_file(&self) -> &Path {
+        &self.log
     }
 
     /// What it has printed so far.

@@ -7,19 +7,20 @@ use std::{
 
 use ffrpc::{Node, NodeConfig, Services};
 use protocol::{
-    GroupName, Secret,
+    GroupName, Secret, VitalsSource,
     method::BRIDGE_NODES,
     v1::{NodeState, Role},
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info_span, warn};
+use tracing::{error_span, warn};
 
 use crate::{
     config::{BridgeConfig, GroupConfig},
     drain::{Drain, Progress},
     forward::forward,
     groups::Groups,
+    member::Member,
     nodes::group_nodes,
     watch::watch,
 };
@@ -52,7 +53,7 @@ impl Bridge {
         let (stop, watches) = (CancellationToken::new(), TaskTracker::new());
         for (place, group) in config.groups.iter().enumerate() {
             // Whatever a node logs says of which group it is, before it has joined too.
-            let span = info_span!("group", name = %group.name);
+            let span = error_span!("group", group = %group.name);
             let node =
                 span.in_scope(|| Node::join(node_config(config, group), services(&groups, place)));
             groups.members()[place].set_node(node);
@@ -96,6 +97,13 @@ impl Bridge {
             if let Some(node) = member.node() {
                 node.set_secret(secret.clone());
             }
+        }
+    }
+
+    /// Says this of itself in each of its groups, for operators.
+    pub fn set_vitals(&self, vitals: &VitalsSource) {
+        for node in self.groups.members().iter().filter_map(Member::node) {
+            node.set_vitals(vitals.clone());
         }
     }
 

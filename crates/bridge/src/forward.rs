@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ffrpc::{Node, Responder, Transit};
+use ffrpc::{Node, Onward, Responder, Transit};
 use protocol::{CallError, method::MAX_HOPS};
 
 use crate::{
@@ -64,8 +64,20 @@ pub(crate) fn forward(groups: Arc<Groups>, from: usize, transit: Transit, respon
         responder,
     };
     let then = move |outcome| call.end(outcome);
-    let Transit { method, body, .. } = transit;
-    node.pass_on(chosen.node, method, body, wait, crossing, then);
+    let Transit {
+        method,
+        body,
+        trace,
+        ..
+    } = transit;
+    let onward = Onward {
+        method,
+        body,
+        wait,
+        crossing,
+        trace,
+    };
+    node.pass_on(chosen.node, onward, then);
 }
 
 /// Whom the call is for, if it may pass.

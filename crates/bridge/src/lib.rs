@@ -28,7 +28,6 @@ mod drain;
 mod exports;
 mod forward;
 mod groups;
-mod log_pace;
 mod member;
 mod metrics;
 mod nodes;

@@ -45,6 +45,7 @@ async fn serve(daemon: Daemon<BridgeBoot>) -> anyhow::Result<()> {
         pair_bytes: plan.limits.pair_bytes,
         build: daemon::build_version().to_owned(),
     });
+    bridge.set_vitals(&daemon::vitals());
 
     let life = async {
         bridge.ready().await;

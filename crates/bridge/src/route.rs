@@ -5,12 +5,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use daemon::LogPace;
 use protocol::CallError;
 use tokio::time::Instant;
 use tracing::warn;
 
 use crate::{
-    log_pace::LogPace,
     metrics::{self, RouteMetrics},
     refusal::Refusal,
 };

@@ -36,12 +36,12 @@ pub(crate) struct Run {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EpochError {
     /// The file is there and cannot be read.
-    #[error("the epoch file {} cannot be read: {source}; let the master read it", path.display())]
+    #[error("the epoch file {} cannot be read: {error}; let the master read it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why; told in the text, and so no source of it.
+        error: io::Error,
     },
     /// The file is not one of ours.
     #[error(
@@ -58,12 +58,12 @@ pub(crate) enum EpochError {
         content: String,
     },
     /// The file cannot be written.
-    #[error("the epoch file {} cannot be written: {source}; let the master write to its folder", path.display())]
+    #[error("the epoch file {} cannot be written: {error}; let the master write to its folder", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why; told in the text, and so no source of it.
+        error: io::Error,
     },
 }
 
@@ -112,9 +112,9 @@ impl Run {
         };
         let word = if running { "running" } else { "empty" };
         let line = format!("{} {word} {:016x}\n", self.epoch, self.identity);
-        replace(path, &line).map_err(|source| EpochError::Write {
+        replace(path, &line).map_err(|error| EpochError::Write {
             path: path.clone(),
-            source,
+            error,
         })
     }
 }
@@ -123,10 +123,10 @@ fn read(path: &Path) -> Result<Option<Word>, EpochError> {
     let content = match fs::read(path) {
         Ok(content) => content,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
+        Err(error) => {
             return Err(EpochError::Read {
                 path: path.to_owned(),
-                source,
+                error,
             });
         }
     };
@@ -190,23 +190,32 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = folder.join(name);
-    let mut file = File::create(&new)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let written = write(&new, content).and_then(|()| fs::rename(&new, path));
+    if let Err(error) = written {
+        // Half of it is of no use to anybody.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     File::open(folder)?.sync_all()
+}
+
+fn write(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
 }
 
 /// The epoch of a run that starts now: eighths of a second since the start of
 /// 2025, which fits 32 bits until 2042, or one more than the run before where
-/// the clock does not say more. Two masters of one process never share a run,
+/// the clock does not say more. A clock that is past 2042 says nothing: all runs after
+/// this one would have to be higher. Two masters of one process never share a run,
 /// however quickly one follows the other.
 fn next(earlier: Option<Word>, now: SystemTime) -> u32 {
     static LATEST: AtomicU32 = AtomicU32::new(0);
     let since = now
         .duration_since(SystemTime::UNIX_EPOCH + YEAR_2025)
         .unwrap_or_default();
-    let clock = u32::try_from(since.as_millis() / 125).unwrap_or(u32::MAX - 1);
+    let clock = u32::try_from(since.as_millis() / 125).unwrap_or_default();
     let run = clock.max(earlier.map_or(0, |word| word.epoch + 1));
     let latest = LATEST.fetch_max(run, Ordering::Relaxed);
     if run > latest {
@@ -278,6 +287,18 @@ mod tests {
         fs::write(&path, "4000000000 empty\n").unwrap();
         let run = Run::begin(Some(path), SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!((run.epoch, run.rebuild), (4_000_000_001, false));
+    }
+
+    #[test]
+    fn a_clock_that_is_a_century_ahead_uses_no_runs_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("group.epoch");
+        fs::write(&path, "4000000000 empty\n").unwrap();
+        let century = SystemTime::now() + Duration::from_secs(100 * 365 * 86_400);
+        for epoch in 4_000_000_001..4_000_000_004 {
+            let run = Run::begin(Some(path.clone()), century).unwrap();
+            assert_eq!(run.epoch, epoch);
+        }
     }
 
     #[test]

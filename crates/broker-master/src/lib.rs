@@ -5,7 +5,9 @@
 //! what its nodes can bring back; one line in a file says that there were some, and
 //! which group of its name this is.
 
+mod console;
 mod epoch;
 mod master;
 
+pub use console::{group_json, state_name};
 pub use master::{Master, MasterConfig};

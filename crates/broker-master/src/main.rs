@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use broker_master::{Master, MasterConfig};
 use clap::Parser;
 use daemon::{Args, Daemon};
-use protocol::v1::Role;
-use tracing::info;
+use protocol::{NodeName, v1::Role};
+use topology::Topology;
+use tracing::{info, warn};
 
 /// Keeps the directory of a group and routes between its nodes.
 #[derive(Debug, Parser)]
@@ -40,12 +41,30 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         exports: (&topology.exports).into(),
     };
     let master = Master::start(config, listener)?;
+    master.set_vitals(daemon::vitals());
+    master.expect(nodes(topology));
     info!(address = %master.address(), "listening for nodes");
+    if let Some(pages) = &daemon.pages {
+        let token_file = &topology.master.console_token_file;
+        match master.console(token_file) {
+            Ok(console) => {
+                pages.mount(console);
+                info!("`redrabbit console` on this machine says where the console is");
+            }
+            // The group needs no console.
+            Err(error) => warn!(
+                token_file = %token_file.display(),
+                %error,
+                "no console: what opens it cannot be read or written"
+            ),
+        }
+    }
     daemon.ready();
 
     let follow = daemon.follow(|plan| {
         master.set_exports((&plan.exports).into());
         master.set_secret(plan.security.secret.clone());
+        master.expect(nodes(plan));
     });
     tokio::select! {
         () = daemon.shutdown.requested() => {}
@@ -53,4 +72,10 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     }
     daemon.drain(master.shutdown()).await;
     Ok(())
+}
+
+/// Everybody in the file who joins the master.
+fn nodes(topology: &Topology) -> impl Iterator<Item = NodeName> {
+    let (slaves, gates) = (topology.slaves.keys(), topology.gates.keys());
+    slaves.chain(gates).chain(topology.scenes.keys()).cloned()
 }

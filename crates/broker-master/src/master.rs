@@ -1,25 +1,31 @@
 //! A running master: its server, its registry, its links.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use broker::{Links, Local, Registry, RegistryConfig, serve, services};
 use protocol::{
-    GroupName, NodeName, Secret,
+    GroupName, NodeName, Secret, VitalsSource,
     link::LocalBroker,
     tls::Tls,
-    v1::{Exports, NodeRecord, NodeState, Role},
+    v1::{Exports, NodeRecord, NodeState, Role, Vitals},
 };
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::epoch::Run;
+use crate::{console, epoch::Run};
 
 /// What a master has to be told.
 #[derive(Clone, Debug)]
@@ -51,6 +57,7 @@ pub struct MasterConfig {
 /// A master at work. It goes on until [`shutdown`](Self::shutdown).
 pub struct Master {
     address: SocketAddr,
+    group: GroupName,
     run: Run,
     registry: Arc<Registry>,
     links: Arc<Links>,
@@ -61,7 +68,12 @@ pub struct Master {
     leases: JoinHandle<()>,
     readers: TaskTracker,
     server: JoinHandle<()>,
+    vitals: watch::Sender<VitalsSource>,
+    expected: watch::Sender<BTreeSet<NodeName>>,
 }
+
+/// How often it says how it does.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// How long each part of a shutdown may take.
 const GRACE: Duration = Duration::from_secs(2);
@@ -78,6 +90,7 @@ impl Master {
         if run.rebuild {
             info!(epoch = run.epoch, lease = ?config.lease, "taking back the nodes of an earlier run");
         }
+        let group = config.group.clone();
         let links = Links::new(config.group.clone(), config.secret, config.outbox_bytes);
         let registry = Registry::new(
             RegistryConfig {
@@ -113,8 +126,23 @@ impl Master {
             let (registry, stop) = (Arc::clone(&registry), stop_registry.clone());
             async move { registry.run(stop).await }
         });
+        let expected = watch::Sender::new(BTreeSet::new());
+        readers.spawn(console::show(
+            Arc::clone(&registry),
+            group.clone(),
+            expected.subscribe(),
+            stop_registry.clone(),
+        ));
+        let vitals = watch::Sender::new(VitalsSource::default());
+        readers.spawn(tell_vitals(
+            Arc::clone(&registry),
+            Arc::clone(&links),
+            vitals.subscribe(),
+            stop_registry.clone(),
+        ));
         Ok(Master {
             address,
+            group,
             run,
             registry,
             links,
@@ -124,6 +152,8 @@ impl Master {
             leases,
             readers,
             server,
+            vitals,
+            expected,
         })
     }
 
@@ -148,6 +178,30 @@ impl Master {
         self.registry.set_secret(secret);
     }
 
+    /// Says this of itself, for operators, and what its links carry.
+    pub fn set_vitals(&self, vitals: VitalsSource) {
+        self.vitals.send_replace(vitals);
+    }
+
+    /// The group is to have these nodes: whoever looks at it is told which are not there.
+    pub fn expect(&self, nodes: impl IntoIterator<Item = NodeName>) {
+        self.expected.send_replace(nodes.into_iter().collect());
+    }
+
+    /// The pages of its console, for who shows the token in this file, which is made
+    /// where it is not there.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written, or is no token.
+    pub fn console(&self, token_file: &Path) -> io::Result<axum::Router> {
+        console::router(
+            Arc::clone(&self.registry),
+            &self.group,
+            token_file,
+            self.stop_registry.clone(),
+        )
+    }
+
     /// Ends every membership, lets the links run dry, closes the socket.
     pub async fn shutdown(self) {
         self.stop_registry.cancel();
@@ -168,6 +222,28 @@ impl Master {
         .await;
         self.stop_server.cancel();
         ended("server", self.server).await;
+    }
+}
+
+/// The master is no member of its own group that would report: it says how it does as
+/// often as the others do.
+async fn tell_vitals(
+    registry: Arc<Registry>,
+    links: Arc<Links>,
+    source: watch::Receiver<VitalsSource>,
+    stop: CancellationToken,
+) {
+    let begun = Instant::now();
+    let mut ticks = interval(REPORT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let mut vitals = Vitals {
+            up_ms: begun.elapsed().as_millis() as u64,
+            ..Vitals::default()
+        };
+        links.tell(&mut vitals);
+        source.borrow().tell(&mut vitals);
+        registry.set_vitals(vitals);
     }
 }
 

@@ -44,6 +44,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     };
     let uplink = Uplink::Remote(topology.master.listen);
     let slave = Slave::start(config, listener, uplink)?;
+    slave.set_vitals(daemon::vitals());
     info!(address = %slave.address(), "listening for nodes");
 
     let life = async {

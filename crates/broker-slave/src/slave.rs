@@ -10,7 +10,7 @@ use std::{
 use broker::{Links, link_services, serve};
 use ffrpc::{Encryption, Node, NodeConfig, Services, Uplink};
 use protocol::{
-    GroupName, NodeName, Secret,
+    GroupName, NodeName, Secret, VitalsSource,
     v1::{NodeState, Role},
 };
 use tokio::{
@@ -134,6 +134,13 @@ impl Slave {
     pub fn set_secret(&self, secret: Secret) {
         self.links.set_secret(secret.clone());
         self.node.set_secret(secret);
+    }
+
+    /// Says this of itself, for operators, and what its links carry.
+    pub fn set_vitals(&self, vitals: VitalsSource) {
+        let links = Arc::clone(&self.links);
+        self.node
+            .set_vitals(vitals.and(move |vitals| links.tell(vitals)));
     }
 
     /// How many envelopes it has forwarded.

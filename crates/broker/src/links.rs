@@ -120,6 +120,11 @@ impl Links {
         self.table.entry(node).or_default();
     }
 
+    /// What the directory calls the node, as far as it has told.
+    pub(crate) fn name(&self, node: NodeId) -> Option<NodeName> {
+        self.table.get(&node)?.name.clone()
+    }
+
     /// The directory has the node no more: its link closes, and nothing more is
     /// taken from it.
     pub fn forget(&self, node: NodeId) {
@@ -224,7 +229,7 @@ impl Links {
             Some(name) => name.as_str(),
             None => "a node without a name",
         };
-        warn!(%node, %name, certificate = %peer, "caller refused: its certificate is another's");
+        warn!(peer = name, peer_id = %node, certificate = %peer, "caller refused: its certificate is another's");
         Some(Status::unauthenticated(format!(
             "the certificate is for {peer} and not for {name}: give each node its own"
         )))

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::Status;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error_span, info, warn};
 
 use crate::{
     audience::{Audience, Sent},
@@ -88,8 +88,8 @@ struct Seat {
 
 type Responses = mpsc::Receiver<Result<JoinResponse, Status>>;
 
-/// As many tools may watch a group at once.
-const MAX_WATCHERS: usize = 64;
+/// As many tools and pages may watch a group at once.
+const MAX_WATCHERS: usize = 128;
 
 /// How often leases are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -159,7 +159,7 @@ impl Registry {
         };
         self.check_certificate(peer.as_ref(), &hello)?;
         let (seat, queue) = self.admit(&hello).await?;
-        let span = info_span!("member", node = %seat.node, name = hello.name);
+        let span = error_span!("member", peer = hello.name, peer_id = %seat.node);
         let registry = Arc::clone(&self);
         self.tasks
             .spawn(async move { registry.attend(seat, requests).await }.instrument(span));
@@ -235,12 +235,17 @@ impl Registry {
         self.stop.clone()
     }
 
-    /// What is shown, for whoever knows the secret; 64 at once at most.
+    /// What is shown, for whoever knows the secret; 128 at once at most.
     pub fn watch(
         &self,
         secret: &str,
     ) -> Result<watch::Receiver<Option<Arc<WatchResponse>>>, Status> {
         self.check(secret)?;
+        self.shown()
+    }
+
+    /// The same, for whoever has been let in otherwise.
+    pub fn shown(&self) -> Result<watch::Receiver<Option<Arc<WatchResponse>>>, Status> {
         if self.shown.receiver_count() >= MAX_WATCHERS {
             return Err(Status::resource_exhausted(
                 "too many watch this group already: close one of them",
@@ -309,7 +314,7 @@ impl Registry {
         let node = NodeId::from_u64(held.node_id);
         if self.links.authenticate(&held.token) != Some(node) {
             self.metrics.refused("held_token");
-            warn!(name = hello.name, claimed = %node, "node refused: its token is not of the node that it claims to be");
+            warn!(peer = hello.name, claimed = %node, "node refused: its token is not of the node that it claims to be");
             return Err(Status::invalid_argument(format!(
                 "the held token is not this group's token of node {node}"
             )));
@@ -367,7 +372,7 @@ impl Registry {
         state.audience.seat(node, subscriber);
         self.catch_up(&mut state, Some(node), now);
         let held = claim.is_some_and(|claim| claim.node == node);
-        info!(%node, name = hello.name, build = hello.build, held, "node joined");
+        info!(peer = hello.name, peer_id = %node, build = hello.build, held, "node joined");
         let seat = Seat {
             node,
             stream,
@@ -378,7 +383,7 @@ impl Registry {
 
     fn refuse(&self, hello: &Hello, refusal: &JoinRefusal) -> Status {
         self.metrics.refused(refusal.reason());
-        warn!(name = hello.name, reason = %refusal, "node refused");
+        warn!(peer = hello.name, reason = %refusal, "node refused");
         match refusal {
             JoinRefusal::NameTaken { .. } | JoinRefusal::Superseded { .. } => {
                 Status::already_exists(refusal.to_string())
@@ -434,7 +439,9 @@ impl Registry {
         for delta in deltas {
             if let Some(Change::Removed(id)) = delta.change {
                 let node = NodeId::from_u64(id);
-                info!(%node, reason, "node gone");
+                let name = self.links.name(node);
+                let peer = name.as_ref().map(NodeName::as_str);
+                info!(peer, peer_id = %node, reason, "node gone");
                 // Its stream ends with the queue: a node that lives after all
                 // finds out and joins anew.
                 state.audience.dismiss(node);
@@ -461,7 +468,7 @@ impl Registry {
             return Ok(());
         }
         self.metrics.refused("certificate");
-        warn!(name = hello.name, certificate = %peer, "node refused: its certificate is another's");
+        warn!(peer = hello.name, certificate = %peer, "node refused: its certificate is another's");
         Err(Status::unauthenticated(format!(
             "the certificate is for {peer} and not for {}: give each node its own",
             hello.name

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, debug, error_span, warn};
 
 use crate::{
     forward::LinkFault,
@@ -152,7 +152,9 @@ impl Link for LinkService {
             pulse,
             ended,
         };
-        let span = info_span!("link", %node);
+        let name = self.links.name(node);
+        let peer = name.as_ref().map(protocol::NodeName::as_str);
+        let span = error_span!("link", peer, peer_id = %node);
         self.tasks
             .spawn(reader.run(request.into_inner(), fault_tx).instrument(span));
         Ok(Response::new(batches.chain(fault).boxed()))
@@ -172,7 +174,7 @@ impl Reader {
     async fn run(self, mut batches: Streaming<Bytes>, fault_tx: oneshot::Sender<Status>) {
         if let Err(fault) = self.read(&mut batches).await {
             self.links.metrics.link_fault(fault.reason());
-            warn!(%fault, "link closed");
+            warn!(error = %fault, "link closed");
             let _ = fault_tx.send(Status::invalid_argument(fault.to_string()));
         }
         self.links.closed(self.node, &self.outlet);
@@ -188,7 +190,7 @@ impl Reader {
                     return Err(LinkFault::BatchTooLarge { node: self.node });
                 }
                 Some(Err(status)) => {
-                    debug!(%status, "link broke");
+                    debug!(error = %status, "link broke");
                     return Ok(());
                 }
             };

@@ -111,7 +111,9 @@ impl Links {
             })
             .collect();
         for (node, outlet) in silent {
-            warn!(%node, "link closed, its node is silent");
+            let name = self.name(node);
+            let peer = name.as_ref().map(protocol::NodeName::as_str);
+            warn!(peer, peer_id = %node, "link closed, its node is silent");
             self.metrics.silent.increment(1);
             self.closed(node, &outlet);
         }

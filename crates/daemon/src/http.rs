@@ -2,17 +2,25 @@
 //! `/readyz`.
 //!
 //! It is plain HTTP without any authentication, for an address that only
-//! operators reach. It says nothing that a client sent.
+//! operators reach. It says nothing that a client sent. A daemon may show pages of its
+//! own there, and asks itself who may see them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Router,
+    extract::Request,
     http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt;
 use tracing::{error, info};
 
 use crate::{BindError, ListenSite, Metrics, Readiness, bind};
@@ -21,9 +29,14 @@ use crate::{BindError, ListenSite, Metrics, Readiness, bind};
 #[derive(Debug)]
 pub struct HttpServer {
     address: SocketAddr,
+    own: OwnPages,
     pages: JoinHandle<()>,
     stop: DropGuard,
 }
+
+/// Pages of a daemon's own, beside those of every daemon.
+#[derive(Clone, Debug, Default)]
+pub struct OwnPages(Arc<OnceLock<Router>>);
 
 /// How often histograms are folded.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
@@ -44,7 +57,10 @@ pub fn serve(
     let listener = bind(address, site)?;
     let address = listener.local_addr().unwrap_or(address);
     let metrics = Metrics::install();
-    let router = router(readiness, metrics.clone());
+    let own = OwnPages::default();
+    let fallback = own.clone();
+    let router = router(readiness, metrics.clone())
+        .fallback(async move |request: Request| fallback.answer(request).await);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let pages = tokio::spawn(async move {
@@ -62,6 +78,7 @@ pub fn serve(
     info!(%address, "serving http pages");
     Ok(HttpServer {
         address,
+        own,
         pages,
         stop: stop.drop_guard(),
     })
@@ -95,12 +112,34 @@ impl HttpServer {
         self.address
     }
 
+    /// Where pages of the daemon's own go.
+    pub fn own_pages(&self) -> OwnPages {
+        self.own.clone()
+    }
+
     /// Stops listening and lets requests under way finish within `grace`.
     pub async fn stop(self, grace: Duration) {
         drop(self.stop);
         let mut pages = self.pages;
         if tokio::time::timeout(grace, &mut pages).await.is_err() {
             pages.abort();
+        }
+    }
+}
+
+impl OwnPages {
+    /// Shows these from now on. Only the first call counts.
+    pub fn mount(&self, pages: Router) {
+        let _ = self.0.set(pages);
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let Some(pages) = self.0.get() else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        match pages.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }

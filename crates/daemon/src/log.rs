@@ -1,20 +1,27 @@
 //! Log lines: as text, as JSON, or as fields to the journal of systemd; which of
 //! them are written can be changed while the process runs.
 
+mod json;
+
 use std::{
     io::{IsTerminal, stderr},
     sync::OnceLock,
 };
 
+use protocol::NodeName;
 use topology::{Log, LogFormat};
 use tracing::{Level, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
+    fmt::format::JsonFields,
     layer::SubscriberExt,
     registry::LookupSpan,
     reload::{self, Handle},
     util::SubscriberInitExt,
 };
+
+use self::json::JsonLines;
+use crate::faults::KeepFaults;
 
 /// `always` or `never` overrules what [`init_tracing`] finds out by itself.
 /// `redrabbit up` sets it for its children, which write to a pipe that ends at
@@ -29,19 +36,27 @@ static LEVELS: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Sends what `tracing` records where `format` says: to stderr, or to the journal.
 /// `RUST_LOG` chooses what is recorded; where it is not set, `levels`. Parts of
-/// either that make no sense are named on stderr and left out. Only the first call in
-/// a process counts.
-pub fn init_tracing(format: LogFormat, levels: &str) {
+/// either that make no sense are named on stderr and left out. `node` is in every line
+/// that has fields and says no other; `None` for a process that is several. Only the
+/// first call in a process counts.
+pub fn init_tracing(format: LogFormat, levels: &str, node: Option<&NodeName>) {
+    let node = node.map(NodeName::as_str);
     let (filter, handle) = reload::Layer::new(filter(levels));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(KeepFaults);
     // It fails only where a test or an embedding program has set up its own
     // subscriber, which is then the one to keep.
     let set = match format {
         LogFormat::Text => registry
             .with(lines().with_ansi(colour_on_stderr()))
             .try_init(),
-        LogFormat::Json => registry.with(lines().json().flatten_event(true)).try_init(),
-        LogFormat::Journald => registry.with(journal()).try_init(),
+        LogFormat::Json => registry
+            .with(
+                lines()
+                    .event_format(JsonLines::new(node))
+                    .fmt_fields(JsonFields::new()),
+            )
+            .try_init(),
+        LogFormat::Journald => registry.with(journal(node)).try_init(),
     };
     if set.is_ok() {
         let _ = LEVELS.set(handle);
@@ -83,9 +98,14 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>() -> tracing_subscriber::fmt::L
 }
 
 /// The journal, or stderr where there is none.
-fn journal<S: Subscriber + for<'a> LookupSpan<'a>>() -> Box<dyn Layer<S> + Send + Sync> {
+fn journal<S: Subscriber + for<'a> LookupSpan<'a>>(
+    node: Option<&str>,
+) -> Box<dyn Layer<S> + Send + Sync> {
     match tracing_journald::layer() {
-        Ok(journal) => journal.with_field_prefix(None).boxed(),
+        Ok(journal) => journal
+            .with_field_prefix(None)
+            .with_custom_fields(node.map(|node| ("NODE", node)))
+            .boxed(),
         Err(error) => {
             eprintln!("the journal of systemd is not there ({error}): logging to stderr");
             lines().with_ansi(false).boxed()

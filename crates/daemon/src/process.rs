@@ -32,19 +32,25 @@ pub struct ProcessSample {
 impl ProcessSample {
     /// Looks at this process.
     pub fn take() -> ProcessSample {
-        let stat = fs::read_to_string("/proc/self/stat")
-            .ok()
-            .and_then(|text| Stat::parse(&text));
+        let stat = Stat::read();
         ProcessSample {
             open_fds: open_fds(),
             max_fds: getrlimit(Resource::Nofile).current,
-            resident_bytes: stat.as_ref().map(|stat| stat.pages * page_size() as u64),
-            cpu_seconds: stat
-                .as_ref()
-                .map(|stat| stat.ticks as f64 / clock_ticks_per_second() as f64),
+            resident_bytes: stat.as_ref().map(Stat::resident_bytes),
+            cpu_seconds: stat.as_ref().map(Stat::cpu_seconds),
             threads: stat.as_ref().map(|stat| stat.threads),
             virtual_bytes: stat.as_ref().map(|stat| stat.virtual_bytes),
             started_at: stat.as_ref().and_then(|stat| started_at(stat.started)),
+        }
+    }
+
+    /// Looks at what is read from one file alone: the processor time and the memory.
+    pub(crate) fn brief() -> ProcessSample {
+        let stat = Stat::read();
+        ProcessSample {
+            resident_bytes: stat.as_ref().map(Stat::resident_bytes),
+            cpu_seconds: stat.as_ref().map(Stat::cpu_seconds),
+            ..ProcessSample::default()
         }
     }
 
@@ -82,6 +88,18 @@ struct Stat {
 }
 
 impl Stat {
+    fn read() -> Option<Stat> {
+        Stat::parse(&fs::read_to_string("/proc/self/stat").ok()?)
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.pages * page_size() as u64
+    }
+
+    fn cpu_seconds(&self) -> f64 {
+        self.ticks as f64 / clock_ticks_per_second() as f64
+    }
+
     /// Fields are counted as in proc(5), from 1. The second is the program's
     /// name in parentheses, and may itself hold spaces and parentheses.
     fn parse(text: &str) -> Option<Stat> {

@@ -25,6 +25,9 @@ pub struct Metrics {
 /// those of tests.
 const SECONDS: [f64; 6] = [0.000_5, 0.005, 0.05, 0.5, 5.0, 50.0];
 
+/// Shown where there are certificates.
+const CERTIFICATES: &str = "redrabbit_certificate_expiry_timestamp_seconds";
+
 /// Metrics that say something with their labels, in Prometheus' text.
 static INFOS: Mutex<BTreeMap<&'static str, String>> = Mutex::new(BTreeMap::new());
 
@@ -63,6 +66,11 @@ impl Metrics {
             describe(&mut text, name);
             // Writing to a String does not fail.
             let _ = writeln!(text, "{name}{{{labels}}} 1");
+        }
+        if let Some(end) = protocol::tls::earliest_end() {
+            describe(&mut text, CERTIFICATES);
+            // As above.
+            let _ = writeln!(text, "{CERTIFICATES} {end}");
         }
         ProcessSample::take().write(&mut text);
         text
@@ -147,5 +155,26 @@ mod tests {
         let text = metrics.to_text();
         assert!(text.contains("# TYPE redrabbit_handler_seconds_total counter\n"));
         assert!(text.contains("redrabbit_handler_seconds_total{handler=\"f\"} 0.25\n"));
+    }
+    #[test]
+    fn the_end_of_certificates_is_shown_where_there_are_any() {
+        let metrics = Metrics::install();
+        assert!(!metrics.to_text().contains(CERTIFICATES));
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["0.gate.GroupA".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("a.pem"), folder.path().join("a.key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let files = protocol::tls::TlsFiles {
+            authority: certificate.clone(),
+            certificate,
+            key,
+        };
+        let tls = protocol::tls::Tls::load(files).unwrap();
+        let end = tls.ends().certificate.unwrap();
+        let text = metrics.to_text();
+        assert!(text.contains(&format!(
+            "# TYPE {CERTIFICATES} gauge\n{CERTIFICATES} {end}\n"
+        )));
     }
 }

@@ -7,8 +7,8 @@ use tokio::{net::TcpListener, runtime, sync::watch};
 use tracing::{error, info, warn};
 
 use crate::{
-    Args, BindError, Boot, BootError, Booted, BridgeBoot, Exit, HttpServer, Readiness, Shutdown,
-    bind, boot, boot_bridge, build_version, http, init_tracing, log, raise_file_limit,
+    Args, BindError, Boot, BootError, Booted, BridgeBoot, Exit, HttpServer, OwnPages, Readiness,
+    Shutdown, bind, boot, boot_bridge, build_version, http, init_tracing, log, raise_file_limit,
     reload::Reload, systemd,
 };
 
@@ -25,6 +25,8 @@ pub struct Daemon<B: Booted = Boot> {
     pub shutdown: Shutdown,
     /// Whether it takes work.
     pub readiness: Readiness,
+    /// Pages of its own, where the topology has it serve any.
+    pub pages: Option<OwnPages>,
 }
 
 /// How a drain ended.
@@ -88,7 +90,8 @@ where
     };
     let plan = boot.plan();
     let said = B::log(&plan);
-    init_tracing(log::format(args.log_format, said), &said.level);
+    let format = log::format(args.log_format, said);
+    init_tracing(format, &said.level, Some(boot.name()));
     match run_booted(boot, work) {
         Ok(()) => {
             info!("stopped");
@@ -113,7 +116,7 @@ where
         0
     });
     info!(
-        name = %boot.name(),
+        node = %boot.name(),
         group = %boot.groups(),
         build = build_version(),
         pid = std::process::id(),
@@ -135,6 +138,7 @@ where
             plan,
             shutdown,
             readiness,
+            pages: pages.as_ref().map(HttpServer::own_pages),
         });
         let outcome = tokio::select! {
             outcome = work => outcome,

@@ -29,6 +29,8 @@ pub(crate) struct Asking {
     pub(crate) wait: Duration,
     /// The way between groups, encoded; empty within one.
     pub(crate) crossing: Bytes,
+    /// How the call is known further away; empty for by its number.
+    pub(crate) trace: Bytes,
     /// The destination's name, where it is a bridge that shall pass the call on.
     pub(crate) bridge: Option<NodeName>,
 }
@@ -83,8 +85,10 @@ impl Shared {
             body,
             wait,
             crossing,
+            trace,
             bridge,
         } = asking;
+        let waiter = waiter.traced(trace.clone());
         let ready = check_size(&body)
             .and_then(|()| check_method(&method))
             .and_then(|()| self.slot_of_destination(destination));
@@ -98,8 +102,11 @@ impl Shared {
         let now = waiter.begun();
         let deadline = now.checked_add(wait).unwrap_or(now + FAR_FUTURE);
         let id = self.calls().begin(destination, deadline, waiter);
+        let call_id = self.call_id(&trace, own, id.0);
+        self.note_begun(call_id.as_deref(), destination, &method);
         let envelope = Envelope {
             call_id: id.0,
+            trace_context: trace,
             method,
             deadline_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1),
             crossing,
@@ -121,7 +128,9 @@ impl Shared {
             Err(reason) => {
                 let waiter = self.calls().end(id);
                 if let Some(waiter) = waiter {
-                    waiter.end(&self.call_times, Err(not_taken(reason, destination)));
+                    let outcome = Err(not_taken(reason, destination));
+                    self.note_ended(waiter.trace(), id.0, destination, &outcome);
+                    waiter.end(&self.call_times, outcome);
                 }
                 None
             }
@@ -139,7 +148,9 @@ impl Shared {
             self.pairs.cancel_calls(*destination, calls);
         }
         for call in ended {
-            call.waiter.end(&self.call_times, Err(error.clone()));
+            let outcome = Err(error.clone());
+            self.note_ended(call.waiter.trace(), call.id.0, call.destination, &outcome);
+            call.waiter.end(&self.call_times, outcome);
         }
     }
 }
@@ -148,6 +159,8 @@ impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         let waiter = self.shared.calls().end(self.begun.id);
         if let Some(waiter) = waiter {
+            let Begun { id, .. } = self.begun;
+            self.shared.note_given_up(waiter.trace(), id.0);
             waiter.given_up(&self.shared.call_times);
         }
         if let Some(sequence) = self.begun.sequence {

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -27,6 +27,7 @@ use crate::{
     pairs::Slot,
     services::{Answer, Message, NodeEvent, Request},
     shared::{RequestPlace, Shared},
+    trace::readable,
 };
 
 /// No handler runs for longer, whatever its caller says that it will wait.
@@ -44,30 +45,45 @@ struct Asker {
     node: NodeId,
     call_id: u64,
     method: Text,
+    /// In logs, if anybody looks.
+    known_by: Option<String>,
 }
 
-/// Handles all that has arrived on the link of `broker`, in order.
-pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrived) {
+/// What has arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Handles all that has arrived on the link of `broker`, in order. Says how much it was.
+pub(crate) fn dispatch_all(shared: &Arc<Shared>, broker: Broker, arrived: Arrived) -> Heard {
     // Neighbours are often of one source.
     let mut last: Option<Source> = None;
+    let mut heard = Heard::default();
     match arrived {
         Arrived::Envelopes(envelopes) => {
             for envelope in envelopes {
+                heard.messages += 1;
+                heard.bytes += envelope.element_bytes() as u64;
                 dispatch(shared, broker, envelope, &mut last);
             }
         }
         Arrived::Batch(batch) => {
+            heard.bytes = batch.len() as u64;
             for envelope in batch::envelopes(&batch) {
+                heard.messages += 1;
                 match envelope {
                     Ok(envelope) => dispatch(shared, broker, envelope, &mut last),
                     Err(reason) => {
                         debug!(%reason, "envelope dropped");
-                        dropped("malformed");
+                        dropped(shared, "malformed");
                     }
                 }
             }
         }
     }
+    heard
 }
 
 fn dispatch(shared: &Arc<Shared>, broker: Broker, envelope: Envelope, last: &mut Option<Source>) {
@@ -84,7 +100,7 @@ fn dispatch(shared: &Arc<Shared>, broker: Broker, envelope: Envelope, last: &mut
         });
     }
     let Some(last) = last else {
-        return dropped("source_gone");
+        return dropped(shared, "source_gone");
     };
     let taken = shared.pairs.arrived(&last.slot, &envelope);
     if taken.reached {
@@ -100,8 +116,8 @@ fn dispatch(shared: &Arc<Shared>, broker: Broker, envelope: Envelope, last: &mut
                 body: envelope.body,
             };
             if !shared.services.deliver(envelope.method.as_str(), message) {
-                debug!(%source, "nobody handles the message");
-                dropped("unimplemented");
+                debug!(peer_id = %source, "nobody handles the message");
+                dropped(shared, "unimplemented");
             }
         }
         EnvelopeKind::Request => answer(shared, last, envelope),
@@ -131,7 +147,7 @@ fn hear_broker(shared: &Arc<Shared>, broker: Broker, envelope: &Envelope) {
                     shared.services.tell(NodeEvent::Unreachable(node));
                 }
             }
-            Err(_) => dropped("malformed"),
+            Err(_) => dropped(shared, "malformed"),
         },
         // Everything that this node sends has a number and is refused by it.
         _ => debug!(kind = ?envelope.kind, "a broker's word passed over"),
@@ -149,9 +165,16 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
     } = envelope;
     let slot = &from.slot;
     let name = &shared.config.name;
-    let refuse = |error| shared.respond(slot, source, call_id, Err(error));
+    let trace = envelope.trace_context;
+    let known_by = shared.call_id(&trace, source, call_id);
+    shared.note_taken(known_by.as_deref(), source, &method);
+    let refuse = |error| {
+        let outcome = Err(error);
+        shared.note_answered(known_by.as_deref(), &outcome);
+        shared.respond(slot, source, call_id, outcome);
+    };
     if method.as_str().len() > MAX_METHOD_BYTES {
-        dropped("method_too_long");
+        dropped(shared, "method_too_long");
         let message = format!(
             "a method's name of {} bytes, at most {MAX_METHOD_BYTES} are allowed",
             method.as_str().len()
@@ -176,6 +199,13 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
         Ok(Way::Within) => None,
         Ok(Way::From(origin)) => Some(origin),
         Ok(Way::To(crossing)) if shared.services.is_bridge() => {
+            // Where nobody looks it is told nothing of its own.
+            let trace = match known_by {
+                Some(known_by) => known_by.into(),
+                None if readable(&trace).is_some() => trace,
+                None => Bytes::new(),
+            };
+            let responder = Responder::new(place, slot, source, call_id, trace.clone());
             let transit = Transit {
                 source,
                 method,
@@ -183,8 +213,8 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
                 deadline,
                 wait,
                 crossing,
+                trace,
             };
-            let responder = Responder::new(place, slot, source, call_id);
             return shared.services.pass_on(transit, responder);
         }
         Ok(Way::To(crossing)) => {
@@ -217,6 +247,7 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
                 node: source,
                 call_id,
                 method,
+                known_by,
             };
             return go_on(shared, slot, asker, handler, deadline, place);
         }
@@ -226,6 +257,7 @@ fn answer(shared: &Arc<Shared>, from: &mut Source, envelope: Envelope) {
         }
         Err(_) => Err(panicked()),
     };
+    shared.note_answered(known_by.as_deref(), &outcome);
     shared.respond(slot, source, call_id, outcome);
 }
 
@@ -250,9 +282,10 @@ fn go_on(
             return;
         };
         if let Err(error) = &outcome {
-            let (caller, method) = (asker.node, asker.method.as_str());
-            debug!(%caller, method, %error, "request failed");
+            let (peer_id, method) = (asker.node, asker.method.as_str());
+            debug!(%peer_id, method, %error, "request failed");
         }
+        shared.note_answered(asker.known_by.as_deref(), &outcome);
         shared.respond(&slot, asker.node, asker.call_id, outcome);
         drop(place);
     });
@@ -294,7 +327,8 @@ pub(crate) fn check_size(body: &Bytes) -> Result<(), CallError> {
     }
 }
 
-fn dropped(reason: &'static str) {
+fn dropped(shared: &Shared, reason: &'static str) {
+    shared.dropped.fetch_add(1, Ordering::Relaxed);
     counter!("redrabbit_node_dropped_total", "reason" => reason).increment(1);
 }
 

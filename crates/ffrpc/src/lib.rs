@@ -51,11 +51,12 @@ mod pairs;
 mod replica;
 mod services;
 mod shared;
+mod trace;
 mod waiter;
 
 pub use calls::{CallId, Calls, Ended};
 pub use config::{Credentials, Encryption, NodeConfig, Uplink};
-pub use crossing::{Group, Origin, Responder, Transit};
+pub use crossing::{Group, Onward, Origin, Responder, Transit};
 pub use node::Node;
 pub use replica::{Gap, NodeRecord, Replica, ReplicaChange};
 pub use services::{Message, NodeEvent, Request, Services};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use protocol::ErrorKind;
+use protocol::{ErrorKind, link::Traffic};
 use tokio::time::Instant;
 
 use crate::shared::Outcome;
@@ -125,11 +125,13 @@ pub(crate) struct Levels {
     calls: Level,
 }
 
-/// What a node's queues hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a node keeps until it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Stock {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    /// How full the fullest pair is: 0 is empty, 1 the bound at which it refuses.
+    pub(crate) fill: f64,
 }
 
 impl Levels {
@@ -147,9 +149,9 @@ impl Levels {
         }
     }
 
-    pub(crate) fn set(&mut self, outboxes: Stock, unacknowledged: Stock, calls: usize) {
-        self.outbox_messages.set(outboxes.messages as f64);
-        self.outbox_bytes.set(outboxes.bytes as f64);
+    pub(crate) fn set(&mut self, outboxes: &Traffic, unacknowledged: Stock, calls: usize) {
+        self.outbox_messages.set(outboxes.queued_messages as f64);
+        self.outbox_bytes.set(outboxes.queued_bytes as f64);
         self.unacknowledged_messages
             .set(unacknowledged.messages as f64);
         self.unacknowledged_bytes.set(unacknowledged.bytes as f64);

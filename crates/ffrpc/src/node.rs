@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use prost::Message;
 use protocol::{
-    CallError, Envelope, ErrorKind, GroupName, NodeId, NodeName, Secret,
+    CallError, Envelope, ErrorKind, GroupName, NodeId, NodeName, Secret, VitalsSource,
     envelope::{EnvelopeKind, Text},
     v1::{Crossing, GroupLink, LeastLoadedRequest, NodeState, Role, Script},
 };
@@ -22,7 +22,7 @@ use tracing::Instrument;
 use crate::{
     asking::{Asking, check_method, not_taken},
     config::{NodeConfig, Uplink},
-    crossing::Group,
+    crossing::{Group, Onward},
     dispatch::check_size,
     driver,
     replica::NodeRecord,
@@ -173,6 +173,7 @@ impl Node {
                 body,
                 wait,
                 crossing: Bytes::new(),
+                trace: Bytes::new(),
                 bridge: None,
             })
             .await
@@ -191,26 +192,30 @@ impl Node {
         then: impl FnOnce(Outcome) + Send + 'static,
     ) {
         let crossing = crossing.map_or_else(Bytes::new, |crossing| crossing.encode_to_vec().into());
-        self.pass_on(destination, method.into(), body, wait, crossing, then);
+        let onward = Onward {
+            method: method.into(),
+            body,
+            wait,
+            crossing,
+            trace: Bytes::new(),
+        };
+        self.pass_on(destination, onward, then);
     }
 
-    /// [`call_then`](Self::call_then) with a `crossing` that is encoded already, and may
-    /// go with many calls.
+    /// [`call_then`](Self::call_then) as bridges do it, for a call of somebody else.
     pub fn pass_on(
         &self,
         destination: NodeId,
-        method: Text,
-        body: Bytes,
-        wait: Duration,
-        crossing: Bytes,
+        onward: Onward,
         then: impl FnOnce(Outcome) + Send + 'static,
     ) {
         let asking = Asking {
             destination,
-            method,
-            body,
-            wait,
-            crossing,
+            method: onward.method,
+            body: onward.body,
+            wait: onward.wait,
+            crossing: onward.crossing,
+            trace: onward.trace,
             bridge: None,
         };
         self.shared.call_then(asking, Box::new(then));
@@ -321,6 +326,12 @@ impl Node {
         self.shared.set_secret(secret);
     }
 
+    /// What the program says of itself with each report, for operators; the node adds what
+    /// its links carry. Until then that is all.
+    pub fn set_vitals(&self, vitals: VitalsSource) {
+        self.shared.set_vitals(vitals);
+    }
+
     /// How much the node carries, in its role's own unit. The directory hears of
     /// it within a second.
     pub fn set_load(&self, load: u64) {
@@ -385,6 +396,7 @@ impl Node {
             Err(reason) => {
                 metrics::counter!("redrabbit_node_refused_total", "reason" => reason.as_str())
                     .increment(1);
+                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
                 Err(not_taken(reason, destination))
             }
         }

@@ -420,8 +420,10 @@ impl Pairs {
         let mut stock = Stock::default();
         for slot in &self.table {
             let state = slot.lock();
+            let bytes = state.pair.outgoing.bytes();
             stock.messages += state.pair.outgoing.len() as u64;
-            stock.bytes += state.pair.outgoing.bytes() as u64;
+            stock.bytes += bytes as u64;
+            stock.fill = stock.fill.max(bytes as f64 / self.limit.max(1) as f64);
         }
         stock
     }

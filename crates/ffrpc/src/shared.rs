@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use protocol::{
-    CallError, ErrorKind, NodeId, Secret,
+    CallError, ErrorKind, NodeId, Secret, VitalsSource,
     v1::{NodeState, Report, Role, registry_client::RegistryClient},
 };
 use tokio::{sync::watch, time::Instant};
@@ -45,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) pairs: Pairs,
     pub(crate) report: watch::Sender<Report>,
     pub(crate) load: AtomicU64,
+    /// What the program says of itself.
+    vitals: Mutex<VitalsSource>,
+    /// Messages that came for nobody, were none, or were not taken.
+    pub(crate) dropped: AtomicU64,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     replica: RwLock<Replica>,
@@ -97,6 +101,8 @@ impl Shared {
                 vitals: None,
             }),
             load: AtomicU64::new(0),
+            vitals: Mutex::default(),
+            dropped: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             replica: RwLock::default(),
@@ -132,6 +138,16 @@ impl Shared {
 
     pub(crate) fn set_secret(&self, secret: Secret) {
         *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = secret;
+    }
+
+    /// What the program says of itself.
+    pub(crate) fn vitals(&self) -> VitalsSource {
+        let vitals = self.vitals.lock();
+        vitals.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_vitals(&self, vitals: VitalsSource) {
+        *self.vitals.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
     }
 
     /// The node has this id now, and can be sent to.
@@ -231,6 +247,7 @@ impl Shared {
     pub(crate) fn answered(&self, id: CallId, source: NodeId, outcome: Outcome) {
         let waiter = self.calls().answered(id, source);
         if let Some(waiter) = waiter {
+            self.note_ended(waiter.trace(), id.0, source, &outcome);
             waiter.end(&self.call_times, outcome);
         }
     }

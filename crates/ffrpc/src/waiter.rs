@@ -1,5 +1,6 @@
 //! Who is told how a call ends.
 
+use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{metrics::CallTimes, services::guarded, shared::Outcome};
@@ -9,6 +10,8 @@ pub(crate) struct Waiter {
     teller: Teller,
     /// When the call began.
     begun: Instant,
+    /// How it is known further away; empty where its number says it.
+    trace: Bytes,
 }
 
 enum Teller {
@@ -24,6 +27,7 @@ impl Waiter {
         Waiter {
             teller: Teller::Future(outcome_tx),
             begun: Instant::now(),
+            trace: Bytes::new(),
         }
     }
 
@@ -32,7 +36,19 @@ impl Waiter {
         Waiter {
             teller: Teller::Function(then),
             begun: Instant::now(),
+            trace: Bytes::new(),
         }
+    }
+
+    /// The call is known by this, further away.
+    pub(crate) fn traced(mut self, trace: Bytes) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// How it is known further away.
+    pub(crate) fn trace(&self) -> &Bytes {
+        &self.trace
     }
 
     /// When the call began.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use protocol::{
-    NodeName, Secret,
+    NodeName, Secret, VitalsSource,
     client::{CMD_VERIFY, FLAG_NOTICE, encode_frame},
     v1::CloseReason,
 };
@@ -152,6 +152,21 @@ impl Gate {
     /// Shows this secret when it joins from now on. Where it is, it stays.
     pub fn set_secret(&self, secret: Secret) {
         self.shared.group.set_secret(secret);
+    }
+
+    /// Says this of itself, for operators, and what waits for its clients and was lost.
+    pub fn set_vitals(&self, vitals: VitalsSource) {
+        // The group keeps it, which is part of what is shared.
+        let shared = Arc::downgrade(&self.shared);
+        self.shared.group.set_vitals(vitals.and(move |vitals| {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let (frames, bytes) = shared.connections.queued();
+            vitals.queued_messages += frames as u64;
+            vitals.queued_bytes += bytes as u64;
+            vitals.dropped += shared.sessions.metrics.lost_so_far();
+        }));
     }
 
     /// Waits until an operator asks for a drain, with `node.drain`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use protocol::{CallError, NodeId, Secret, v1};
+use protocol::{CallError, NodeId, Secret, VitalsSource, v1};
 
 /// What a gate asks of its group. The node runtime stands behind it; tests put
 /// scenes of their own there. But for those that answer by a future, each is
@@ -47,6 +47,9 @@ pub(crate) trait Group: Send + Sync + 'static {
 
     /// What the gate shows from now on to be let in.
     fn set_secret(&self, _: Secret) {}
+
+    /// What the gate says of itself with each report.
+    fn set_vitals(&self, _: VitalsSource) {}
 
     /// Waits until the gate is in the group.
     fn ready(&self) -> BoxFuture<'static, ()>;

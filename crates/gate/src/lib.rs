@@ -42,7 +42,6 @@ mod handle;
 mod latest;
 mod listener;
 mod live;
-mod log_pace;
 mod mailbox;
 mod metrics;
 mod node;

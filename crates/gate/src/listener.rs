@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use daemon::LogPace;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, sleep},
@@ -9,7 +10,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug_span, info, warn};
 
-use crate::{arrival, log_pace::LogPace, shared::Shared, transport::Kind};
+use crate::{arrival, shared::Shared, transport::Kind};
 
 /// The pause after the first failure, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -70,7 +71,7 @@ impl Acceptor {
     fn spawn(&self, socket: TcpStream, peer: std::net::SocketAddr) {
         let serve = arrival::serve(Arc::clone(&self.shared), socket, self.kind, peer.ip());
         self.connections
-            .spawn(serve.instrument(debug_span!("connection", %peer)));
+            .spawn(serve.instrument(debug_span!("connection", remote = %peer)));
     }
 }
 

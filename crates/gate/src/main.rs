@@ -45,6 +45,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     let credentials = Credentials::new(secret, tls, &topology.group);
     let build = daemon::build_version().to_owned();
     let gate = Gate::start(config, listeners, uplink, credentials, build);
+    gate.set_vitals(daemon::vitals());
 
     let life = async {
         gate.ready().await;

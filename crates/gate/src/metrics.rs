@@ -2,6 +2,8 @@
 //! `daemon`. The hot path holds the counters it needs;
 //! rare events look theirs up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use protocol::{close_reason_name, v1::CloseReason};
 
@@ -61,6 +63,8 @@ pub(crate) struct Metrics {
     frames_unsent: Counter,
     pub(crate) verify_seconds: Histogram,
     pub(crate) accept_errors: Counter,
+    /// All that came to nothing, for the gate's vitals.
+    lost: AtomicU64,
 }
 
 /// Every way in which a message of a scene comes to nothing, but for the frame
@@ -99,6 +103,7 @@ impl Metrics {
             frames_unsent: counter!(FRAMES_UNSENT),
             verify_seconds: histogram!(VERIFY),
             accept_errors: counter!(ACCEPT_ERRORS),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -143,12 +148,14 @@ impl Metrics {
     /// A scene is gone with so many frames of a session.
     pub(crate) fn lost(&self, frames: usize) {
         self.frames_lost.increment(frames as u64);
+        self.lost.fetch_add(frames as u64, Ordering::Relaxed);
     }
 
     /// A session is gone with so many frames that no scene was sent.
     pub(crate) fn unsent(&self, frames: usize) {
         if frames > 0 {
             self.frames_unsent.increment(frames as u64);
+            self.lost.fetch_add(frames as u64, Ordering::Relaxed);
         }
     }
 
@@ -165,6 +172,12 @@ impl Metrics {
     /// A message of a scene comes to nothing.
     pub(crate) fn dropped(&self, reason: DropReason) {
         counter!(DROPPED, "reason" => reason.as_str()).increment(1);
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many messages and frames were lost, whatever the reason.
+    pub(crate) fn lost_so_far(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 }
 

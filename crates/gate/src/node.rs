@@ -8,7 +8,7 @@ use ffrpc::{Credentials, Message, Node, NodeConfig, NodeEvent, Services, Uplink}
 use futures_util::future::BoxFuture;
 use prost::Message as _;
 use protocol::{
-    CallError, NodeId, Secret, method,
+    CallError, NodeId, Secret, VitalsSource, method,
     v1::{self, NodeState, Role},
 };
 
@@ -126,6 +126,10 @@ impl Group for Node {
 
     fn set_secret(&self, secret: Secret) {
         Node::set_secret(self, secret);
+    }
+
+    fn set_vitals(&self, vitals: VitalsSource) {
+        Node::set_vitals(self, vitals);
     }
 
     fn ready(&self) -> BoxFuture<'static, ()> {

@@ -165,7 +165,10 @@ pub(crate) fn close(sessions: &Sessions, source: NodeId, body: Bytes) {
         seat.handle.close(reason);
     } else if !seat.close_by(source, reason) {
         metrics.dropped(DropReason::NotHolder);
-        debug!(%source, "close of a session that the scene does not hold");
+        debug!(
+            session_id = seat.session_id.as_str(),
+            peer_id = %source,
+            "close of a session that the scene does not hold");
     }
 }
 
@@ -202,7 +205,7 @@ fn decode<M: Message + Default>(metrics: &Metrics, source: NodeId, body: Bytes) 
 
 fn malformed(metrics: &Metrics, source: NodeId, error: &str) {
     metrics.dropped(DropReason::Malformed);
-    warn!(%source, error, "message of a scene dropped");
+    warn!(peer_id = %source, error, "message of a scene dropped");
 }
 
 #[cfg(test)]

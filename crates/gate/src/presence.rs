@@ -103,7 +103,7 @@ fn reason_of(no_seat: &NoSeat, seat: &Seat) -> CloseReason {
         NoSeat::Replaced(_) => CloseReason::Replaced,
         NoSeat::Taken(_) => {
             let session_id = seat.session_id.as_str();
-            error!(session_id, %no_seat, "login given twice by the verifying scene");
+            error!(session_id, error = %no_seat, "login given twice by the verifying scene");
             CloseReason::VerifyUnavailable
         }
     }

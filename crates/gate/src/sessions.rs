@@ -16,7 +16,7 @@ use session::gate::{Effect, Life};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use topology::Limits;
-use tracing::{info, warn};
+use tracing::{debug, field, info, warn};
 
 use crate::{
     channels::Channels,
@@ -250,6 +250,13 @@ impl Sessions {
 
     fn carry_out_one(&self, group: &dyn Group, seat: &Seat, hold: &mut Hold, effect: Effect) {
         let login = seat.login.0;
+        debug!(
+            session_id = seat.session_id.as_str(),
+            login,
+            effect = effect.as_str(),
+            peer_id = effect.scene().map(field::display),
+            "session moves"
+        );
         // What is refused because a scene is gone, or the group, is of no matter:
         // that word is on its way, and it decides what follows.
         match effect {

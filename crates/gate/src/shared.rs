@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use daemon::LogPace;
 use protocol::NodeName;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use crate::{
     group::Group,
     handle::Handle,
     live::Amount,
-    log_pace::LogPace,
     outbound::{Outbound, SendRoom},
     pace::Rules,
     sessions::Sessions,

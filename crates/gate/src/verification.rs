@@ -65,7 +65,7 @@ pub(crate) fn ask(
             if let Some(error) = error
                 && let Some(withheld) = shared.verify_log.turn(Instant::now())
             {
-                warn!(scene = %name, error, withheld, "client could not be verified");
+                warn!(peer = %name, error, withheld, "client could not be verified");
             }
             denied
         })

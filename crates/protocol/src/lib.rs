@@ -26,6 +26,7 @@ pub mod link;
 pub mod method;
 pub mod tls;
 pub mod token;
+mod vitals;
 
 /// The generated messages of `proto/redrabbit/v1`, documented there.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -37,4 +38,5 @@ pub use close::close_reason_name;
 pub use envelope::Envelope;
 pub use error::{CallError, ErrorKind};
 pub use id::{Login, NodeId};
+pub use vitals::VitalsSource;
 pub use vocabulary::{GroupName, NameError, NodeName, Secret, SessionId};

@@ -13,6 +13,7 @@ use crate::{
     bots::{self, BotsArgs},
     call::{self, CallArgs},
     check::{self, CheckArgs},
+    console::{self, ConsoleArgs},
     diff::{self, DiffArgs},
     doctor::{self, DoctorArgs},
     drain::{self, DrainArgs},
@@ -21,6 +22,7 @@ use crate::{
     nodes::{self, NodesArgs},
     reload::{self, ReloadArgs},
     solo::become_solo,
+    top::{self, TopArgs},
     up::{self, UpArgs},
 };
 
@@ -49,6 +51,10 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Prints who is in a group, as its master sees it
     Nodes(NodesArgs),
+    /// Shows a group as it lives, in this terminal: nodes, loads, rates, alarms
+    Top(TopArgs),
+    /// Prints the address of a group's console, with the token that opens it
+    Console(ConsoleArgs),
     /// Calls a method of a node, or a service of a scene's script
     Call(CallArgs),
     /// Has a scene, or every one, load its script again under its sessions
@@ -87,6 +93,8 @@ Examples:
   redrabbit up configs/local.toml --script my_game.py
   redrabbit doctor
   redrabbit nodes
+  redrabbit top
+  redrabbit console
   redrabbit call scene@0 200 '{\"name\": \"Ann\"}'
   redrabbit logs --session Ann
   redrabbit reload scene@0
@@ -161,6 +169,14 @@ pub fn run(cli: Cli) -> Exit {
             Err(error) => fail(&error, error.exit(), args.json),
         },
         Command::Nodes(args) => match nodes::run(&args) {
+            Ok(text) => print(&text),
+            Err(error) => fail(&error, error.exit(), args.json),
+        },
+        Command::Top(args) => match top::run(&args) {
+            Ok(()) => Exit::Ok,
+            Err(error) => fail(&error, error.exit(), args.json),
+        },
+        Command::Console(args) => match console::run(&args) {
             Ok(text) => print(&text),
             Err(error) => fail(&error, error.exit(), args.json),
         },
@@ -243,7 +259,7 @@ mod tests {
     fn every_command_that_prints_does_so_for_programs_too() {
         for command in Cli::command().get_subcommands() {
             let name = command.get_name();
-            if ["solo", "demo", "top"].contains(&name) {
+            if ["solo", "demo"].contains(&name) {
                 continue;
             }
             let has_json = command.get_arguments().any(|one| one.get_id() == "json");

@@ -16,6 +16,11 @@ pub(crate) fn file(given: Option<&Path>) -> PathBuf {
     given.unwrap_or_else(nearest).to_owned()
 }
 
+/// Whether this is the topology that the units of this machine read.
+pub(crate) fn is_installed(file: &Path) -> bool {
+    file == Path::new(FAR)
+}
+
 /// Who listens on every address is reached on loopback.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {

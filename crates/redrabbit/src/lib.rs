@@ -23,6 +23,7 @@ pub mod bots;
 pub mod call;
 pub mod check;
 pub mod cli;
+pub mod console;
 pub mod diff;
 pub mod doctor;
 pub mod drain;
@@ -36,6 +37,7 @@ pub mod reload;
 pub mod solo;
 mod table;
 mod time;
+pub mod top;
 mod units;
 pub mod up;
 

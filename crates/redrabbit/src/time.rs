@@ -16,6 +16,11 @@ pub(crate) fn now() -> Micros {
     }
 }
 
+/// What somebody has sent as milliseconds since 1970, whatever it is.
+pub(crate) fn from_millis(millis: u64) -> Micros {
+    i64::try_from(millis).unwrap_or(0).saturating_mul(1000)
+}
+
 /// `2026-01-02T03:04:05.678901Z`.
 pub(crate) fn to_text(moment: Micros) -> String {
     let (day, rest) = (moment.div_euclid(DAY), moment.rem_euclid(DAY));
@@ -58,7 +63,8 @@ pub(crate) fn parse_http(text: &str) -> Option<Micros> {
     let mut words = text.split(' ').skip(1);
     let (day, month, year) = (words.next()?, words.next()?, words.next()?);
     let (time, zone) = (words.next()?, words.next()?);
-    let month = MONTHS.find(month).filter(|_| month.len() == 3)? / 3 + 1;
+    let at = MONTHS.find(month)?;
+    let month = (month.len() == 3 && at % 3 == 0).then_some(at / 3 + 1)?;
     let is_all = zone == "GMT" && words.next().is_none();
     is_all.then(|| parse(&format!("{year}-{month:02}-{day}T{time}Z")))?
 }
@@ -150,7 +156,10 @@ mod tests {
         for wrong in [
             "",
             "Sun, 06 Nov 1994",
-            "Sun, 06 ovD 1994 08:49:37 GMTx",
+            "Sun, 06 Nov 1994 08:49:37 GMTx",
+            "Sun, 06 ovD 1994 08:49:37 GMT",
+            "Sun, 06 No 1994 08:49:37 GMT",
+            "Sun, 06  1994 08:49:37 GMT",
             "a b c d e f g",
         ] {
             assert_eq!(parse_http(wrong), None, "{wrong}");

@@ -47,6 +47,8 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         () = daemon.shutdown.requested() => return Ok(()),
     };
 
+    scene.set_vitals(daemon::vitals());
+
     tokio::select! {
         () = scene.node().ready() => daemon.ready(),
         () = daemon.shutdown.requested() => {}

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ffrpc::{Credentials, Node, NodeConfig, Uplink};
 use protocol::{
-    GroupName, NodeName,
+    GroupName, NodeName, VitalsSource,
     v1::{NodeState, Role},
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -156,6 +156,22 @@ impl Scene {
         self.host.set_limits(&config.limits);
         self.desk.set_gates(config.gates.iter().cloned());
         self.node.set_call_timeout(config.limits.call_timeout);
+    }
+
+    /// Says this of itself, for operators, and what its script has waiting.
+    pub fn set_vitals(&self, vitals: VitalsSource) {
+        let (inbox, outbox) = (
+            Arc::clone(self.host.inbox()),
+            Arc::clone(self.host.outbox()),
+        );
+        self.node.set_vitals(vitals.and(move |vitals| {
+            let bytes = outbox.bytes();
+            vitals.queued_messages += inbox.len() as u64;
+            vitals.queued_bytes += bytes as u64;
+            let fill = bytes as f64 / outbox.limit().max(1) as f64;
+            vitals.queue_fill = vitals.queue_fill.max(fill);
+            vitals.dropped += outbox.lost();
+        }));
     }
 
     /// How the script is doing.

@@ -11,6 +11,7 @@ pub(crate) mod jobs;
 pub(crate) mod leaves;
 pub(crate) mod lifecycle;
 pub(crate) mod services;
+mod speaker;
 pub(crate) mod steps;
 pub(crate) mod turns;
 pub(crate) mod verdict;

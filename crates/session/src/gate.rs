@@ -80,6 +80,34 @@ pub enum Effect {
     Ended,
 }
 
+impl Effect {
+    /// As logs say it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Effect::Enter { .. } => "enter",
+            Effect::Leave { .. } => "leave",
+            Effect::Offline { .. } => "offline",
+            Effect::Stay { .. } => "stay",
+            Effect::Lost(_) => "lost",
+            Effect::Wait => "wait",
+            Effect::Close(_) => "close",
+            Effect::Ended => "ended",
+        }
+    }
+
+    /// The scene that it is about, if it is about one.
+    pub fn scene(&self) -> Option<NodeId> {
+        match self {
+            Effect::Enter { scene, .. }
+            | Effect::Leave { scene, .. }
+            | Effect::Offline { scene, .. }
+            | Effect::Stay { scene, .. }
+            | Effect::Lost(scene) => Some(*scene),
+            Effect::Wait | Effect::Close(_) | Effect::Ended => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Holder {
     name: NodeName,

@@ -64,7 +64,7 @@ impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> ExitCode {
         // A file that is read later says its own.
-        init_tracing(LogFormat::Text, "info");
+        init_tracing(LogFormat::Text, "info", None);
         if let Err(error) = raise_file_limit() {
             warn!(%error, "limit of open files left as it was");
         }

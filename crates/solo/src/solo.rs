@@ -7,7 +7,7 @@ use broker_master::{Master, MasterConfig};
 use daemon::{BindError, HttpServer, ListenSite, Readiness, bind, http};
 use ffrpc::Uplink;
 use gate::{Gate, GateConfig, Listeners};
-use protocol::NodeName;
+use protocol::{NodeName, VitalsSource};
 use scene_host::{Scene, SceneConfig, SceneError};
 use tokio::net::TcpListener;
 use topology::Topology;
@@ -91,6 +91,8 @@ impl Solo {
             exports: (&topology.exports).into(),
         };
         let master = Master::start(master, sockets.master).map_err(SoloError::Master)?;
+        // What the process takes is said once, by the master.
+        master.set_vitals(daemon::vitals());
         info!(address = %master.address(), "listening for nodes");
         let mut solo = Solo {
             pages: sockets.pages,
@@ -104,7 +106,10 @@ impl Solo {
             let uplink = Uplink::Local(solo.master.local());
             let secret = topology.security.secret.clone();
             match Scene::start(config, uplink, secret).await {
-                Ok(scene) => solo.scene.insert(scene).node().ready().await,
+                Ok(scene) => {
+                    scene.set_vitals(VitalsSource::default());
+                    solo.scene.insert(scene).node().ready().await;
+                }
                 Err(error) => {
                     solo.master.shutdown().await;
                     return Err(error.into());
@@ -122,6 +127,7 @@ impl Solo {
                 topology.security.secret.clone(),
                 build.to_owned(),
             );
+            gate.set_vitals(VitalsSource::default());
             gate.ready().await;
             solo.gates.push(gate);
         }

@@ -71,6 +71,7 @@ fn master(settings: &Settings, state_dir: &Path) -> Option<Master> {
         http: settings.text(&path.child("http")),
         workers: settings.number(&path.child("workers"))?,
         epoch_file: state::epoch_file(state_dir, &group, listen),
+        console_token_file: state::console_token_file(state_dir, &group, listen),
     })
 }
 

@@ -54,6 +54,8 @@ pub struct Master {
     /// Where it finds, and leaves, word of its latest run: absolute, and
     /// perhaps not there, nor the folder that it is in.
     pub epoch_file: PathBuf,
+    /// Where it keeps what opens its console, in the same folder.
+    pub console_token_file: PathBuf,
 }
 
 /// A broker-slave.

@@ -38,6 +38,11 @@ pub(crate) fn epoch_file(folder: &Path, group: &GroupName, listen: SocketAddr) -
     folder.join(format!("{group}@{ip}-{port}{own}.epoch"))
 }
 
+/// The file in which the same master keeps what opens its console.
+pub(crate) fn console_token_file(folder: &Path, group: &GroupName, listen: SocketAddr) -> PathBuf {
+    epoch_file(folder, group, listen).with_extension("console-token")
+}
+
 /// The folder in which each scene of `group` has one of its own. It goes by the
 /// group's name alone, as what is in it outlives a master that moves; on a port
 /// of the system's choice, which ends with the process, by the process too.

@@ -70,9 +70,9 @@ export class Panel {
     if (node.started !== null) facts.push(["Up", `${span(group.now - node.started)}, since ${clock(node.started, group.now)}`]);
     if (node.build !== null) facts.push(["Build", oddly(builds(group.nodes), node, node.build)]);
     if (node.script !== null) facts.push(["Script", oddly(scripts(group.nodes), node, `version ${node.script.version}, ${node.script.hash}`)]);
-    if (node.queuedMessages !== null) facts.push(["Queue", `${plural(node.queuedMessages, "message")}, ${bytes(node.queuedBytes)}`]);
+    if (node.queuedMessages !== null) facts.push(["Queue", queueInWords(node)]);
     if (node.messagesIn !== null) facts.push(["In and out", `${rate(node.messagesIn)} in, ${rate(node.messagesOut)} out`]);
-    if (node.dropped !== null) facts.push(["Dropped", node.dropped === 0 ? "nothing" : `${plural(node.dropped, "message")} since it started`]);
+    if (node.dropped !== null) facts.push(["Dropped", node.dropped === 0 ? "nothing" : `${plural(node.dropped, "message")} since it started${node.droppedRate ? `, ${rate(node.droppedRate)} now` : ""}`]);
     this.#part("facts", "", [make("dl", "pairs", ...facts.map(([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value))))]);
 
     const faults = [...node.faults].reverse().map((fault) => {
@@ -162,4 +162,11 @@ export class Panel {
 function oddly(versions: Version[], node: GroupNode, text: string): string {
   const own = versions.find(({ nodes }) => nodes.includes(node));
   return own?.odd ? `${text} (${count(versions[0]?.nodes.length ?? 0)} others run ${versions[0]?.label})` : text;
+}
+
+/** How full the fullest is says more than how much waits: bounds differ. */
+function queueInWords(node: GroupNode): string {
+  const waits = `${plural(node.queuedMessages ?? 0, "message")}, ${bytes(node.queuedBytes)}`;
+  const percent = Math.round((node.queueFill ?? 0) * 100);
+  return percent > 0 ? `${waits}; the fullest is ${percent} % full` : waits;
 }

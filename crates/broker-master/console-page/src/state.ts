@@ -37,7 +37,10 @@ export interface GroupNode {
   bytesOut: number | null;
   queuedMessages: number | null;
   queuedBytes: number | null;
+  /** How full the fullest of its queues is: 1 refuses. */
+  queueFill: number | null;
   dropped: number | null;
+  droppedRate: number | null;
   /** How long ago the master heard it, in milliseconds. */
   heard: number | null;
   faults: Fault[];
@@ -125,7 +128,9 @@ function readNode(raw: Raw): GroupNode {
     bytesOut: number(raw["bytes_out_per_s"]),
     queuedMessages: number(raw["queued_messages"]),
     queuedBytes: number(raw["queued_bytes"]),
+    queueFill: number(raw["queue_fill"]),
     dropped: number(raw["dropped"]),
+    droppedRate: number(raw["dropped_per_s"]),
     heard: number(raw["heard_ms"]),
     faults: list(raw["faults"]).map((fault) => ({
       at: number(fault["at_ms"]) ?? 0,

@@ -8,11 +8,13 @@ use protocol::v1::Vitals;
 #[derive(Debug, Default)]
 pub(super) struct VitalsLog {
     before: Option<Arc<Vitals>>,
+    /// What comes before those that follow later enough.
+    mark: Option<Arc<Vitals>>,
     now: Option<Arc<Vitals>>,
 }
 
-/// Vitals that follow sooner take the place of the last: a node reports each change of
-/// its state at once, and between two such reports nothing can be measured.
+/// What came sooner is not measured against: a node reports each change of its state at
+/// once, and where leases are short it reports several times a second.
 const APART_MS: u64 = 500;
 
 /// As many links of a broker are kept.
@@ -26,13 +28,13 @@ impl VitalsLog {
     /// Keeps what the member says, within bounds.
     pub(super) fn take(&mut self, vitals: Vitals) {
         let vitals = Arc::new(bounded(vitals));
-        match self.now.take() {
-            Some(last) if is_same_process(&last, &vitals) => {
-                if vitals.up_ms >= last.up_ms.saturating_add(APART_MS) {
-                    self.before = Some(last);
-                }
-            }
-            _ => self.before = None,
+        let is_same = |last: &Arc<Vitals>| is_same_process(last, &vitals);
+        if !self.now.as_ref().is_some_and(is_same) {
+            *self = VitalsLog::default();
+        }
+        let mark = self.mark.get_or_insert_with(|| Arc::clone(&vitals));
+        if vitals.up_ms >= mark.up_ms.saturating_add(APART_MS) {
+            self.before = Some(std::mem::replace(mark, Arc::clone(&vitals)));
         }
         self.now = Some(vitals);
     }
@@ -93,7 +95,18 @@ mod tests {
         log.take(at(2010));
         assert_eq!(ups(&log), (Some(1000), Some(2010)));
         log.take(at(3000));
-        assert_eq!(ups(&log), (Some(2010), Some(3000)));
+        assert_eq!(ups(&log), (Some(2000), Some(3000)));
+    }
+
+    #[test]
+    fn a_node_that_reports_often_is_measured_too() {
+        let mut log = VitalsLog::default();
+        for up_ms in (0..=1200).step_by(300) {
+            log.take(at(up_ms));
+        }
+        assert_eq!(ups(&log), (Some(600), Some(1200)));
+        log.take(at(1500));
+        assert_eq!(ups(&log), (Some(600), Some(1500)));
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub(super) const SECTION: Section = Section {
             "Files and sockets that may be open.",
         ),
         Metric::gauge("process_threads", &[], "Threads alive."),
+        Metric::gauge(
+            "redrabbit_certificate_expiry_timestamp_seconds",
+            &[],
+            "When the first of the certificates ends that the daemon goes by, its own and the authority's, in seconds since 1970; not shown without TLS.",
+        ),
         Metric::counter(
             "redrabbit_tls_handshakes_failed_total",
             &[("reason", "one of a fixed list, of a word or two each")],

@@ -62,13 +62,13 @@ impl Shared {
                 Verdict::Fine | Verdict::Forget => {}
                 Verdict::Probe => self.pairs.probe(bridge),
                 Verdict::AskAgain => self.pairs.ask_again(bridge),
-                Verdict::Back => info!(bridge = %name, "bridge answers again"),
+                Verdict::Back => info!(peer = %name, "bridge answers again"),
                 Verdict::FallenSilent => {
                     let reason = match seen.unlinked {
                         true => "no link",
                         false => "no acknowledgement",
                     };
-                    warn!(bridge = %name, reason, "bridge is silent, calling other groups by others");
+                    warn!(peer = %name, reason, "bridge is silent, calling other groups by others");
                     self.end_calls_of_silent(bridge, &name);
                 }
                 Verdict::StillSilent => self.end_calls_of_silent(bridge, &name),
@@ -144,6 +144,7 @@ mod tests {
             body: Bytes::new(),
             wait: Duration::from_secs(60),
             crossing: Bytes::new(),
+            trace: Bytes::new(),
             bridge: Some("bridge@0".parse().unwrap()),
         };
         shared.call_then(asking, Box::new(|_| ()));

@@ -102,6 +102,7 @@ impl Group {
             body,
             wait,
             crossing: self.crossing.clone(),
+            trace: Bytes::new(),
             bridge: Some(bridge),
         };
         self.node.shared().call(asking).await

@@ -26,5 +26,5 @@ pub(crate) use self::{
 pub use self::{
     group::Group,
     origin::Origin,
-    transit::{Responder, Transit},
+    transit::{Onward, Responder, Transit},
 };

@@ -28,6 +28,23 @@ pub struct Transit {
     pub wait: Duration,
     /// Where it goes. Requests that come together and go one way share it.
     pub crossing: Arc<Crossing>,
+    /// How the call is known in logs, where calls are logged.
+    pub trace: Bytes,
+}
+
+/// The same as it is passed on.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// What is called there.
+    pub method: Text,
+    /// What it asks.
+    pub body: Bytes,
+    /// How long the caller still waits.
+    pub wait: Duration,
+    /// The way that it has come: a [`Crossing`], encoded, which may go with many calls.
+    pub crossing: Bytes,
+    /// How the call is known in logs: plain text of 128 bytes at most, or nothing.
+    pub trace: Bytes,
 }
 
 /// An answer of so many bytes is kept whoever waits for it: the bound on requests
@@ -42,16 +59,25 @@ pub struct Responder {
     slot: Arc<Slot>,
     caller: NodeId,
     call_id: u64,
+    /// How the call is known in logs.
+    trace: Bytes,
     open: bool,
 }
 
 impl Responder {
-    pub(crate) fn new(place: RequestPlace, slot: &Arc<Slot>, caller: NodeId, call_id: u64) -> Self {
+    pub(crate) fn new(
+        place: RequestPlace,
+        slot: &Arc<Slot>,
+        caller: NodeId,
+        call_id: u64,
+        trace: Bytes,
+    ) -> Self {
         Responder {
             place,
             slot: Arc::clone(slot),
             caller,
             call_id,
+            trace,
             open: true,
         }
     }
@@ -79,6 +105,8 @@ impl Responder {
             }
             outcome => checked(outcome),
         };
+        let known_by = shared.call_id(&self.trace, self.caller, self.call_id);
+        shared.note_answered(known_by.as_deref(), &outcome);
         shared.respond(&self.slot, self.caller, self.call_id, outcome);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     channel::{Broker, Routes},
     config::Uplink,
     dispatch,
-    link::{LinkEvent, LinkSender, Target},
+    link::{Arrived, LinkEvent, LinkSender, Target},
 };
 
 impl Driver {
@@ -41,12 +41,10 @@ impl Driver {
 
     pub(super) fn follow_link(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Arrived(broker, arrived) => {
-                dispatch::dispatch_all(&self.shared, broker, arrived);
-            }
+            LinkEvent::Arrived(broker, arrived) => self.take_in(broker, arrived),
             LinkEvent::Recovered(broker, arrived) => {
                 self.publish_links();
-                dispatch::dispatch_all(&self.shared, broker, arrived);
+                self.take_in(broker, arrived);
             }
             LinkEvent::Opened => {
                 self.publish_links();
@@ -57,6 +55,12 @@ impl Driver {
                 self.publish_links();
             }
         }
+    }
+
+    fn take_in(&mut self, broker: Broker, arrived: Arrived) {
+        let heard = dispatch::dispatch_all(&self.shared, broker, arrived);
+        self.heard.messages += heard.messages;
+        self.heard.bytes += heard.bytes;
     }
 
     /// Tells the pairs which brokers they can use.

@@ -52,7 +52,7 @@ impl Driver {
         match &mut self.identity {
             Some(identity) if identity.id == id => {
                 identity.next_epoch = welcome.epoch;
-                info!(%id, epoch = welcome.epoch, "joined again");
+                info!(node_id = %id, epoch = welcome.epoch, "joined again");
                 self.renew(welcome.token.clone());
             }
             _ => {
@@ -98,7 +98,7 @@ impl Driver {
         if !identity.joined && matches!(response.response, Some(Response::Snapshot(_))) {
             identity.joined = true;
             identity.linked_by = Instant::now() + LINKING;
-            info!(id = %identity.id, "joined");
+            info!(node_id = %identity.id, "joined");
             self.shared.services.tell(NodeEvent::Joined(identity.id));
         }
         let changes = match response.response {
@@ -173,7 +173,7 @@ impl Driver {
         let Some(identity) = self.identity.take() else {
             return;
         };
-        warn!(id = %identity.id, reason, "group lost");
+        warn!(node_id = %identity.id, reason, "group lost");
         self.links.close();
         self.links.clear();
         self.ended.clear();

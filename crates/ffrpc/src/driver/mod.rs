@@ -7,9 +7,11 @@
 //!
 //! - [`master`]: what the master says, and what becomes of the node by it.
 //! - [`brokers`]: the links, and which of them can be used.
+//! - [`vitals`]: how the node does, which goes with each report.
 
 mod brokers;
 mod master;
+mod vitals;
 
 use std::{
     future::ready,
@@ -24,12 +26,13 @@ use protocol::{
     v1::{NodeState, Report, join_request::Request},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, error_span, info};
 
 use crate::{
     channel::Broker,
     connect::Connector,
     crossing::PERIOD as WATCH,
+    dispatch::Heard,
     link::{self, LinkSet, Ticked},
     membership::Membership,
     metrics::Levels,
@@ -57,6 +60,10 @@ struct Driver {
     membership: Membership,
     links: LinkSet,
     levels: Levels,
+    /// What has come over the links.
+    heard: Heard,
+    /// When the node began, where nobody says since when the process lives.
+    begun: Instant,
     /// Links that have ended and that the pairs have not heard of.
     ended: Vec<Broker>,
     identity: Option<Identity>,
@@ -84,7 +91,7 @@ struct Identity {
 /// Runs the node until it is told to leave.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let name = &shared.config.name;
-    let span = info_span!("node", %name);
+    let span = error_span!("node", node = %name);
     let connector = Connector {
         encryption: shared.config.encryption.clone(),
     };
@@ -94,6 +101,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         membership: Membership::new(&shared.config, connector.clone(), shared.services.methods()),
         links: LinkSet::new(connector, shared.config.outbox_bytes),
         levels: Levels::new(),
+        heard: Heard::default(),
+        begun: Instant::now(),
         ended: Vec::new(),
         identity: None,
         period: REPORT,
@@ -191,14 +200,15 @@ impl Driver {
     /// reports, and in the end finds the node silent.
     fn report(&mut self) {
         self.report_at = Instant::now() + self.period;
-        let (waiting, kept) = (self.links.stock(), self.shared.pairs.stock());
+        let (links, kept) = (self.links.traffic(), self.shared.pairs.stock());
         self.shared.call_times.begin_period();
-        self.levels.set(waiting, kept, self.shared.calls().len());
+        self.levels.set(&links, kept, self.shared.calls().len());
         let Some(identity) = &self.identity else {
             return;
         };
         let mut report = Report {
             load: self.shared.load.load(Ordering::Relaxed),
+            vitals: Some(self.vitals(&links, kept)),
             ..self.shared.report.borrow().clone()
         };
         if !identity.linked {

@@ -10,13 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use protocol::{Envelope, NodeId, NodeName, envelope::EnvelopeKind, link::LocalBroker};
+use protocol::{
+    Envelope, NodeId, NodeName,
+    envelope::EnvelopeKind,
+    link::{LocalBroker, Traffic},
+};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 use tracing::{debug, info, warn};
 
 use super::{Arrived, LinkReceiver, LinkSender, open_remote};
-use crate::{channel::Broker, connect::Connector, metrics::Stock};
+use crate::{channel::Broker, connect::Connector};
 
 /// Where a broker is.
 #[derive(Clone)]
@@ -45,6 +49,15 @@ pub(crate) struct LinkSet {
     /// Whose turn it is to be looked at first.
     turn: usize,
     ticked: Option<Instant>,
+    /// What went over links that have ended.
+    ended: Sent,
+}
+
+/// Envelopes that were given to links, and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Sent {
+    messages: u64,
+    bytes: u64,
 }
 
 struct Entry {
@@ -109,6 +122,7 @@ impl LinkSet {
             outbox_bytes,
             turn: 0,
             ticked: None,
+            ended: Sent::default(),
         }
     }
 
@@ -148,14 +162,19 @@ impl LinkSet {
 
     /// Ends a link for good. Says whether there was one.
     pub(crate) fn remove(&mut self, broker: Broker) -> bool {
-        let before = self.entries.len();
-        self.entries.retain(|entry| entry.broker != broker);
-        self.entries.len() < before
+        let Some(place) = self.entries.iter().position(|one| one.broker == broker) else {
+            return false;
+        };
+        let entry = self.entries.remove(place);
+        self.ended.add(&entry.state);
+        true
     }
 
     /// Ends every link for good.
     pub(crate) fn clear(&mut self) {
-        self.entries.clear();
+        for entry in self.entries.drain(..) {
+            self.ended.add(&entry.state);
+        }
     }
 
     /// Waits until no link brings anything more, which brokers see to when the
@@ -183,17 +202,25 @@ impl LinkSet {
         })
     }
 
-    /// What waits in the links to other processes.
-    pub(crate) fn stock(&self) -> Stock {
-        let mut stock = Stock::default();
+    /// What went over the links to other processes, those that have ended among them,
+    /// and what waits in them; how full the fullest is.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let mut sum = Traffic {
+            messages: self.ended.messages,
+            bytes: self.ended.bytes,
+            ..Traffic::default()
+        };
         for (_, sender, _) in self.senders() {
             if let LinkSender::Stream(outbox) = sender {
                 let traffic = outbox.traffic();
-                stock.messages += traffic.queued_messages;
-                stock.bytes += traffic.queued_bytes;
+                sum.messages += traffic.messages;
+                sum.bytes += traffic.bytes;
+                sum.queued_messages += traffic.queued_messages;
+                sum.queued_bytes += traffic.queued_bytes;
+                sum.fill = sum.fill.max(traffic.fill);
             }
         }
-        stock
+        sum
     }
 
     /// Waits until something happens. Dropping the future loses nothing.
@@ -229,15 +256,16 @@ impl LinkSet {
             }
             let silence = now.saturating_duration_since(*heard);
             if silence >= DEAD {
-                info!(broker = %entry.name, "link opened anew, its broker says nothing");
+                info!(peer = %entry.name, "link opened anew, its broker says nothing");
                 outbox.close();
                 ticked.ended.push(entry.broker);
                 ticked.changed = true;
+                self.ended.add(&entry.state);
                 entry.open(&self.connector, self.outbox_bytes);
                 continue;
             }
             if silence >= SILENT && !*silent {
-                warn!(broker = %entry.name, "broker is silent, routing around it");
+                warn!(peer = %entry.name, "broker is silent, routing around it");
                 *silent = true;
                 ticked.changed = true;
             }
@@ -268,7 +296,7 @@ impl LinkSet {
                 State::Opening(opening) => match opening.poll_unpin(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok((sender, receiver))) => {
-                        debug!(broker = %entry.name, "link open");
+                        debug!(peer = %entry.name, "link open");
                         // From its first moment on the link is one that is watched.
                         ping(&sender, entry.credentials.node);
                         entry.state = State::Open {
@@ -282,7 +310,7 @@ impl LinkSet {
                     }
                     Poll::Ready(Err(status)) => {
                         let reason = status.message();
-                        debug!(broker = %entry.name, reason, "link not opened, trying again");
+                        debug!(peer = %entry.name, reason, "link not opened, trying again");
                         entry.open(&self.connector, self.outbox_bytes);
                     }
                 },
@@ -308,11 +336,25 @@ impl LinkSet {
                         Poll::Ready(Some(Err(status))) => status.message().to_owned(),
                         Poll::Ready(None) => "the broker closed it".to_owned(),
                     };
-                    info!(broker = %entry.name, reason, "link ended");
+                    info!(peer = %entry.name, reason, "link ended");
+                    self.ended.add(&entry.state);
                     entry.open(&self.connector, self.outbox_bytes);
                     return Poll::Ready(LinkEvent::Ended(entry.broker));
                 }
             }
+        }
+    }
+}
+
+impl Sent {
+    /// The link is about to be no more.
+    fn add(&mut self, link: &State) {
+        if let State::Open { sender, .. } = link
+            && let LinkSender::Stream(outbox) = sender
+        {
+            let traffic = outbox.traffic();
+            self.messages += traffic.messages;
+            self.bytes += traffic.bytes;
         }
     }
 }

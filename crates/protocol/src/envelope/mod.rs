@@ -49,7 +49,8 @@ pub struct Envelope {
     pub crossing: Bytes,
     /// How long the caller will still wait, in milliseconds.
     pub deadline_ms: u32,
-    /// W3C trace context, where there is one.
+    /// How the call is known in logs further away: plain text of 128 bytes at most,
+    /// such as a W3C trace context. Empty where its caller and its number say it.
     pub trace_context: Bytes,
     /// The message itself.
     pub body: Bytes,

@@ -14,7 +14,7 @@ use rustls::{
     version::TLS13,
 };
 
-use super::{PeerNames, TlsError, TlsFiles, reason};
+use super::{Ends, PeerNames, TlsError, TlsFiles, reason};
 
 /// What both ends of a handshake need, from one reading of the files.
 pub(super) struct Material {
@@ -22,6 +22,8 @@ pub(super) struct Material {
     pub(super) client: Arc<ClientConfig>,
     /// Those of the node's own certificate.
     pub(super) names: PeerNames,
+    /// Of the node's own and the authority's.
+    pub(super) ends: Ends,
 }
 
 impl Material {
@@ -31,6 +33,7 @@ impl Material {
         let authority = certificates(&files.authority)?;
         let chain = certificates(&files.certificate)?;
         let key = private_key(&files.key)?;
+        let ends = Ends::of(&chain, &authority);
         let provider = Arc::new(ring::default_provider());
 
         let mut roots = RootCertStore::empty();
@@ -57,6 +60,7 @@ impl Material {
             server: Arc::new(server),
             client: Arc::new(client),
             names,
+            ends,
         })
     }
 }

@@ -66,6 +66,7 @@
 
 mod client;
 mod error;
+mod expiry;
 mod material;
 mod name;
 mod plaintext;
@@ -88,6 +89,7 @@ use reload::Reload;
 
 pub use client::Connector;
 pub use error::TlsError;
+pub use expiry::{Ends, earliest_end};
 pub use name::{PeerNames, certificate_name};
 pub use server::TlsConnection;
 pub use vocabulary::TlsFiles;
@@ -106,9 +108,9 @@ impl Tls {
     /// # Errors
     /// [`TlsError::File`], which names the file and says what to do.
     pub fn load(files: TlsFiles) -> Result<Tls, TlsError> {
-        Ok(Tls {
-            reload: Arc::new(Mutex::new(Reload::read(files)?)),
-        })
+        let reload = Arc::new(Mutex::new(Reload::read(files)?));
+        expiry::remember(&reload);
+        Ok(Tls { reload })
     }
 
     /// Checks that the certificate is `node`'s, now and whenever it is read
@@ -134,6 +136,11 @@ impl Tls {
     /// The names in the certificate.
     pub fn names(&self) -> PeerNames {
         self.material().names.clone()
+    }
+
+    /// Until when they are good.
+    pub fn ends(&self) -> Ends {
+        self.material().ends
     }
 
     /// The connections that come to `listener`, their handshakes done, for

@@ -134,7 +134,7 @@ async fn handshake(
         Fault::Ours => "the peer refuses this end's certificate",
         Fault::Neither => "no handshake",
     };
-    info!(%peer, reason = reason.label, cause = %reason.words, whose, "tls handshake failed");
+    info!(remote = %peer, reason = reason.label, cause = %reason.words, whose, "tls handshake failed");
     if let Some(stream) = stream {
         tokio::select! {
             () = linger(stream) => {}

@@ -87,3 +87,37 @@ async fn still_serves(tls: &Tls, address: SocketAddr) {
         sleep(Duration::from_millis(50)).await;
     }
 }
+
+/// In a process of its own, as each test is: what others have loaded would count, too.
+#[tokio::test]
+async fn the_first_end_is_known_and_that_of_a_new_certificate_a_second_later() {
+    let seconds = |end: SystemTime| {
+        end.duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    let authority = Authority::new();
+    let (soon, later) = (SystemTime::now() + DAY, SystemTime::now() + 3 * DAY);
+    let files = authority.files_until(SCENE, soon);
+    let scene = Tls::load(files.clone()).unwrap();
+    assert_eq!(scene.ends().certificate, Some(seconds(soon)));
+    // Made without an end in mind: two thousand years.
+    assert!(scene.ends().authority > Some(60_000_000_000));
+    let other = Tls::load(authority.files_until(MASTER, later)).unwrap();
+    let first = || protocol::tls::earliest_end();
+    let deadline = Instant::now() + DEADLINE;
+    let until = async |wanted| {
+        while first() != wanted {
+            assert!(Instant::now() < deadline, "{:?} is not {wanted:?}", first());
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    until(Some(seconds(soon))).await;
+    let renewed = SystemTime::now() + 2 * DAY;
+    authority.sign(SCENE, renewed, &files);
+    until(Some(seconds(renewed))).await;
+    drop(scene);
+    until(Some(seconds(later))).await;
+    drop(other);
+    until(None).await;
+}

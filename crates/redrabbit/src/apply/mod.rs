@@ -69,10 +69,11 @@ the redrabbit up that runs the file is told to read it again.
 It speaks of this machine alone: apply the same file on each, that of the master first.
 A wrong file changes nothing.
 
-With --json each line is an object with event: compared (file, against, changes: null where
-there was no file, else as redrabbit diff --json has them), written (file, backup: null where
-there was none), step (verb: stop, reload, restart or start, unit), skipped (verb, unit, why),
-failed (verb, unit, error), told (pid of a redrabbit up).
+With --json each line is an object with event: compared (file, against, changes:
+null where there was no file, else as redrabbit diff --json has them), written
+(file, backup: null where there was none), step (verb: stop, reload, restart or
+start, unit), skipped (verb, unit, why), failed (verb, unit, error), told (pid of
+a redrabbit up).
 
 Exit codes:
   0   the file is in force

@@ -71,10 +71,11 @@ Examples:
   redrabbit call any 200 --group GroupB        in another group, through a bridge
   redrabbit call scene@0 200 '{}' --json | jq .json
 
-The body goes as it is written: what a script's @ffext.service takes says whether that is
-JSON, bytes, or a message of thrift or protobuf. An answer that is UTF-8 is printed as
-text, any other as a table of bytes. Only what nodes and scripts offer can be called, not
-the methods by which daemons speak to each other (redrabbit drain and reload do that).
+The body goes as it is written: what a script's @ffext.reg_service takes says whether
+that is JSON, bytes, or a message of thrift or protobuf. An answer that is UTF-8 is
+printed as text, any other as a table of bytes. Only what nodes and scripts offer can be
+called, not the methods by which daemons speak to each other (redrabbit drain and reload
+do that).
 
 With --json the object has: node (who was called), method, milliseconds, bytes (the
 answer's length), text (null if it is not UTF-8), json (its value; null if it is not

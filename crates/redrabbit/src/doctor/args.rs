@@ -53,12 +53,12 @@ Looks and changes nothing. What it looks at:
   limits        open files
   clock         it is synchronised, and shows what the master's shows
   certificates  they can be read, are of the right nodes and of the authority, and are
-                good for 30 days at least
+                good for 30 days at least, as the authority's own is
   secrets       nobody reads them who should not, and the daemons can
   python        scene-host starts, and scripts are there and compile
   state         the folders can be written to, and there is room
   units         the nodes that should run do, under systemd
-  master        it answers
+  master        it answers, and has what runs here as ready
   twins         no other machine runs the nodes of this one
 
 As root it sees more: whose a port is, and what the user redrabbit may read.

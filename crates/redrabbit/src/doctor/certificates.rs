@@ -1,41 +1,47 @@
 //! Whether the certificates of this machine's nodes are of use, and for how long.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
 use protocol::{
     GroupName, NodeName,
-    tls::{Tls, TlsFiles},
-};
-use rustls::{
-    CertificateError, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, UnixTime, pem::PemObject},
-    server::WebPkiClientVerifier,
+    tls::{Ends, Tls, TlsError, TlsFiles},
 };
 use topology::Plan;
 
 use super::{Finding, Here, finding::counted};
-use crate::time;
+use crate::time::{self, Micros};
 
 const CHECK: &str = "certificates";
 
-const DAY: u64 = 86_400;
+const SECOND: Micros = 1_000_000;
+const DAY: Micros = 86_400 * SECOND;
 
 /// Days before the end at which somebody should know.
-const SOON: u64 = 30;
-
-/// Days past which no certificate is good.
-const NEVER: u64 = 365 * 500;
+const SOON: i64 = 30;
 
 pub(super) fn check(here: &Here) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut good = Vec::new();
+    let mut authorities = BTreeMap::new();
     for (node, group, files) in files(here) {
-        match look(&node, group, &files) {
-            Ok(days) => good.push(days),
-            Err(finding) => findings.push(finding),
+        let ends = match look(&node, group, &files) {
+            Ok(ends) => ends,
+            Err(error) => {
+                findings.push(useless(&node, &error));
+                continue;
+            }
+        };
+        authorities.extend(ends.authority.map(|end| (files.authority, end)));
+        match ends.certificate.map(micros) {
+            Some(end) if days_until(end) < SOON => {
+                findings.push(own_ends(&node, &files.certificate, end));
+            }
+            // What has just been loaded is good, whether it can be told until when or not.
+            end => good.push(end.map_or(SOON, days_until)),
         }
     }
+    let authorities = authorities.into_iter();
+    findings.extend(authorities.filter_map(|(file, end)| authority_ends(&file, micros(end))));
     if let Some(least) = good.iter().min() {
         let count = counted(good.len(), "certificate");
         let text = format!("{count} good, for {least} days at least");
@@ -74,59 +80,55 @@ fn files(here: &Here) -> Vec<(NodeName, &GroupName, TlsFiles)> {
     all
 }
 
-/// For how many days it is good.
-fn look(node: &NodeName, group: &GroupName, files: &TlsFiles) -> Result<u64, Finding> {
-    let checked = Tls::load(files.clone()).and_then(|tls| tls.require(group, node));
-    if let Err(error) = checked {
-        let text = error.to_string();
-        let (text, fix) = text
-            .rsplit_once([';', ':'])
-            .unwrap_or((&text, "have the authority sign another"));
-        let text = format!("{node} cannot speak TLS: {text}");
-        return Err(Finding::fail(CHECK, text, fix.trim()));
-    }
-    // What has just been loaded is there and has an end.
-    let Some(end) = end(&files.authority, &files.certificate) else {
-        return Ok(SOON);
-    };
-    let now = UnixTime::now().as_secs();
-    let days = end.saturating_sub(now) / DAY;
-    if days >= SOON {
-        return Ok(days);
-    }
-    let date = time::to_date(i64::try_from(end).unwrap_or_default() * 1_000_000);
-    let text = format!(
-        "{} of {node} expires in {}, on {date}",
-        files.certificate.display(),
-        counted(days as usize, "day")
-    );
-    let fix = "have the authority sign another and rename it into place: nothing is restarted";
-    Err(Finding::warn(CHECK, text, fix))
+fn look(node: &NodeName, group: &GroupName, files: &TlsFiles) -> Result<Ends, TlsError> {
+    let tls = Tls::load(files.clone())?;
+    tls.require(group, node)?;
+    Ok(tls.ends())
 }
 
-/// When it ends, in seconds since 1970: what is checked for a day on which no certificate
-/// is good says so.
-fn end(authority: &Path, certificate: &Path) -> Option<u64> {
-    let read = |path: &Path| -> Option<Vec<CertificateDer<'static>>> {
-        let text = fs::read(path).ok()?;
-        CertificateDer::pem_slice_iter(&text)
-            .collect::<Result<_, _>>()
-            .ok()
-    };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(read(authority)?);
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let verifier = verifier.build().ok()?;
-    let chain = read(certificate)?;
-    let (leaf, between) = chain.split_first()?;
-    let never = Duration::from_secs(UnixTime::now().as_secs() + NEVER * DAY);
-    let never = UnixTime::since_unix_epoch(never);
-    match verifier.verify_client_cert(leaf, between, never) {
-        Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
-            not_after,
-            ..
-        })) => Some(not_after.as_secs()),
-        _ => None,
+fn useless(node: &NodeName, error: &TlsError) -> Finding {
+    let text = error.to_string();
+    let (text, fix) = text
+        .rsplit_once([';', ':'])
+        .unwrap_or((&text, "have the authority sign another"));
+    let text = format!("{node} cannot speak TLS: {text}");
+    Finding::fail(CHECK, text, fix.trim())
+}
+
+fn own_ends(node: &NodeName, certificate: &Path, end: Micros) -> Finding {
+    let text = format!("{} of {node} {}", certificate.display(), ending(end));
+    let fix = "have the authority sign another and rename it into place: nothing is restarted";
+    Finding::warn(CHECK, text, fix)
+}
+
+/// Daemons go by what the authority has signed, whether it has ended itself or not; other
+/// programs that join the group may not.
+fn authority_ends(file: &Path, end: Micros) -> Option<Finding> {
+    if days_until(end) >= SOON {
+        return None;
     }
+    let text = format!("{}, the authority, {}", file.display(), ending(end));
+    let fix = "make another authority: both in that file everywhere, then a certificate of the \
+               new one for every node, then the old one out of the file";
+    Some(Finding::warn(CHECK, text, fix))
+}
+
+/// "expires in 2 days, on 2026-01-02".
+fn ending(end: Micros) -> String {
+    let date = time::to_date(end);
+    match usize::try_from(days_until(end)) {
+        Ok(days) => format!("expires in {}, on {date}", counted(days, "day")),
+        Err(_) => format!("expired on {date}"),
+    }
+}
+
+/// Whole days, cut off; below 0 if it is over.
+fn days_until(end: Micros) -> i64 {
+    (end - time::now()).div_euclid(DAY)
+}
+
+fn micros(seconds: u64) -> Micros {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(SECOND)
 }

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use protocol::v1::ListNodesResponse;
+use protocol::{
+    NodeName,
+    v1::{ListNodesResponse, NodeRecord, NodeState},
+};
 use tokio::{net::TcpStream, time::timeout};
 use topology::{Plan, Topology};
 
@@ -97,22 +100,41 @@ pub(super) fn check(here: &Here) -> Vec<Finding> {
                 format!("start the master of {group}; look at firewalls in between"),
             ),
         });
-    let of_group = here
-        .heard
-        .directory
-        .as_ref()
-        .map(|directory| match directory {
-            Ok(directory) => {
-                let nodes = directory
-                    .snapshot
-                    .as_ref()
-                    .map_or(0, |shown| shown.nodes.len());
-                let nodes = super::finding::counted(nodes, "node");
-                Finding::ok(CHECK, format!("it answers: {nodes} in the group"))
-            }
-            Err(error) => silent(here, error),
-        });
+    let of_group = match &here.heard.directory {
+        Some(Ok(directory)) => answered(here, directory),
+        Some(Err(error)) => vec![silent(here, error)],
+        None => Vec::new(),
+    };
     of_bridges.chain(of_group).collect()
+}
+
+/// It does: what it knows of the nodes that run here.
+fn answered(here: &Here, directory: &ListNodesResponse) -> Vec<Finding> {
+    let records = directory.snapshot.as_ref().map(|shown| &shown.nodes[..]);
+    let records = records.unwrap_or_default();
+    let nodes = super::finding::counted(records.len(), "node");
+    let mut findings = vec![Finding::ok(
+        CHECK,
+        format!("it answers: {nodes} in the group"),
+    )];
+    for node in here.nodes.iter().filter(|node| here.runs(node)) {
+        let record = records.iter().find(|record| record.name == node.as_str());
+        findings.extend(unready(node, record.map(NodeRecord::state)));
+    }
+    findings
+}
+
+/// What keeps a node that runs here from its work, by its state in the directory.
+fn unready(node: &NodeName, state: Option<NodeState>) -> Option<Finding> {
+    let what = match state {
+        Some(NodeState::Ready) => return None,
+        Some(NodeState::Draining) => "is about to end: it drains",
+        Some(_) => "is not ready yet",
+        None => "is not in the group",
+    };
+    let text = format!("{node} runs here and {what}");
+    let fix = format!("`redrabbit logs --node {node}`, or its log elsewhere, says why");
+    Some(Finding::warn(CHECK, text, fix))
 }
 
 /// Before anything is started here, a master of this machine cannot answer.

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
+    fs, io,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
@@ -45,7 +45,11 @@ pub(super) fn of_file(file: &Path) -> Vec<Process> {
         let is_it = match fs::read_link(format!("/proc/{pid}/cwd")) {
             Ok(folder) => fs::canonicalize(folder.join(&topology)).is_ok_and(|path| path == file),
             // Another user's: its folder is not shown to us.
-            Err(_) => topology.is_relative() || topology == file,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                topology.is_relative() || topology == file
+            }
+            // It has just ended.
+            Err(_) => false,
         };
         is_it.then_some(Process { pid, node })
     });

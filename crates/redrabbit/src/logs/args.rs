@@ -61,7 +61,8 @@ Examples:
   redrabbit logs --level warn --since 1h
   redrabbit logs --session Ann                 one player, through every node here
   ssh game-2 redrabbit logs --json > 2.log; redrabbit logs --json > 1.log
-  redrabbit logs 1.log 2.log --call 7f3a       one call, through both machines
+  redrabbit logs 1.log 2.log --call world-478020680.5-42
+                                               one call, through both machines
   redrabbit up configs/local.toml --json > up.log; redrabbit logs up.log
 
 Where systemd runs the nodes, the lines are those of redrabbit-*@* in its journal, of this
@@ -73,8 +74,10 @@ print, a traceback) belongs to the one before it.
 
 redrabbit up keeps no logs: have it write them to a file, as above.
 
-A session and a call are found by the fields session_id and call_id of a line, or of a
-span around it. Which lines are there at all is said by log.level of the topology.
+A session and a call are found by the fields session_id and call_id of a line. Which lines
+are there at all is said by log.level of the topology, which takes effect at once: what
+becomes of every session is at debug, and every call at \"info,call=debug\", on all nodes
+that it may pass, a bridge's file too.
 
 With --json each line is an object with time (null where it is not known), machine (null
 likewise), node, level (error, warn, info, debug, trace; null), target (the part of the

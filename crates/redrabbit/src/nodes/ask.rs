@@ -4,11 +4,14 @@ use std::{error::Error, net::SocketAddr, time::Duration};
 
 use protocol::{
     tls::TlsError,
-    v1::{ListNodesRequest, ListNodesResponse, registry_client::RegistryClient},
+    v1::{
+        ListNodesRequest, ListNodesResponse, WatchRequest, WatchResponse,
+        registry_client::RegistryClient,
+    },
 };
 use tokio::time::timeout;
 use tonic::{
-    Code, Status,
+    Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
@@ -55,6 +58,27 @@ pub(crate) async fn list_dated(
             format!("silence for {} s", PATIENCE.as_secs()),
         )),
     }
+}
+
+/// Asks a master for the group as it lives, each second.
+pub(crate) async fn watch(master: &Master) -> Result<Streaming<WatchResponse>, NodesError> {
+    let address = master.address;
+    let asking = async {
+        let channel = connect(master).await?;
+        let request = WatchRequest {
+            secret: master.secret.expose().to_owned(),
+        };
+        let response = RegistryClient::new(channel)
+            .max_decoding_message_size(MAX_DIRECTORY_BYTES)
+            .watch(request)
+            .await;
+        let states = response.map_err(|status| explain(address, &status))?;
+        Ok(states.into_inner())
+    };
+    let silence = || unreachable(address, format!("silence for {} s", PATIENCE.as_secs()));
+    timeout(PATIENCE, asking)
+        .await
+        .unwrap_or_else(|_| Err(silence()))
 }
 
 /// Connects to a master.

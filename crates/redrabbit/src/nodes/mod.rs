@@ -22,7 +22,7 @@ use tokio::runtime;
 use topology::Topology;
 
 use crate::group::{self, reachable};
-pub(crate) use ask::{list, list_dated};
+pub(crate) use ask::{list, list_dated, watch};
 pub use error::NodesError;
 
 /// The arguments of `nodes`.
@@ -123,6 +123,23 @@ pub(crate) struct Master {
 }
 
 impl Master {
+    /// The master at this address, without encryption.
+    pub(crate) fn at(address: SocketAddr, secret: Secret) -> Master {
+        Master {
+            address: reachable(address),
+            secret,
+            tls: None,
+        }
+    }
+
+    /// It has spoken, and does not go on.
+    pub(crate) fn silent(&self, reason: &str) -> NodesError {
+        NodesError::Unreachable {
+            address: self.address,
+            reason: reason.to_owned(),
+        }
+    }
+
     /// The master of a topology, whose secret may be elsewhere.
     ///
     /// # Errors
@@ -139,11 +156,10 @@ impl Master {
 fn whom_to_ask(args: &NodesArgs) -> Result<Asked, NodesError> {
     let secret = args.secret_file.as_deref().map(read_secret).transpose()?;
     if let Some(address) = args.master {
-        return Ok(Asked::Master(Master {
-            address: reachable(address),
-            secret: secret.unwrap_or_default(),
-            tls: None,
-        }));
+        return Ok(Asked::Master(Master::at(
+            address,
+            secret.unwrap_or_default(),
+        )));
     }
     let topology = Topology::load(&group::file(args.topology.as_deref()), &args.set)?;
     let secret = secret.unwrap_or_else(|| topology.security.secret.clone());

@@ -14,8 +14,18 @@ pub(crate) struct Authority<'a> {
 
 impl Authority<'_> {
     pub(crate) fn new(folder: &Path) -> Authority<'_> {
-        let key = KeyPair::generate().unwrap();
+        Authority::of(folder, CertificateParams::default())
+    }
+
+    /// Whose own certificate is good until then.
+    pub(crate) fn until(folder: &Path, end: SystemTime) -> Authority<'_> {
         let mut params = CertificateParams::default();
+        params.not_after = end.into();
+        Authority::of(folder, params)
+    }
+
+    fn of(folder: &Path, mut params: CertificateParams) -> Authority<'_> {
+        let key = KeyPair::generate().unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
         fs::write(folder.join("authority.pem"), certificate.pem()).unwrap();

@@ -36,6 +36,24 @@ fn certificates_that_end_are_of_others_or_missing_are_told_apart() {
     assert!(text.contains("it expired 3 days ago"), "{text}");
     assert!(fix.contains("sign another"), "{fix}");
 
+    let old = Authority::until(machine.folder.path(), SystemTime::now() + days(7));
+    old.certify("master@0", "0.master.GroupA");
+    old.certify("scene@0", "0.scene.GroupA");
+    let (text, fix) = machine.doctor(&[]).one("certificates", "warn");
+    assert!(
+        text.contains("authority.pem, the authority, expires in 7 days, on 20"),
+        "{text}"
+    );
+    assert!(fix.starts_with("make another authority: both in"), "{fix}");
+    // Nodes still believe what it has signed.
+    let old = Authority::until(machine.folder.path(), SystemTime::now() - days(7));
+    old.certify("master@0", "0.master.GroupA");
+    old.certify("scene@0", "0.scene.GroupA");
+    let (text, _) = machine.doctor(&[]).one("certificates", "warn");
+    assert!(text.contains("the authority, expired on 20"), "{text}");
+
+    let authority = Authority::new(machine.folder.path());
+    authority.certify("master@0", "0.master.GroupA");
     authority.certify("scene@0", "0.gate.GroupA");
     let (text, _) = machine.doctor(&[]).one("certificates", "fail");
     assert!(text.contains("not of `0.scene.GroupA`"), "{text}");
@@ -81,6 +99,22 @@ fn a_script_that_does_not_compile_or_is_not_there_is_found() {
     fs::remove_file(machine.path("main.py")).unwrap();
     wrong("main.py, which is not there");
     assert!(!machine.path("__pycache__").exists());
+}
+
+#[test]
+fn a_machine_without_python3_is_no_worse_for_it() {
+    let machine = Machine::new(GROUP);
+    // Programs that stand in for the system's, and nothing else.
+    let output = machine
+        .command(&["--json"])
+        .env("PATH", machine.folder.path())
+        .output()
+        .unwrap();
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let script = findings
+        .iter()
+        .find(|one| one["text"].as_str().unwrap().contains("no python3 is"));
+    assert_eq!(script.unwrap()["status"], "ok", "{findings:#?}");
 }
 
 #[test]

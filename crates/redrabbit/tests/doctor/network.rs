@@ -7,7 +7,7 @@ use std::{
 };
 
 use ffrpc::Services;
-use protocol::v1::Role;
+use protocol::v1::{NodeState, Role};
 use serde_json::Value;
 
 use crate::{
@@ -84,6 +84,11 @@ fn a_port_that_the_node_itself_holds_is_good() {
     assert!(found.is_good("ports"), "{found:?}");
     let held = |one: &Value| one["text"] == "1 port held by this machine's nodes";
     assert!(found.findings.iter().any(held), "{found:?}");
+    // It is the one that does.
+    assert_eq!(
+        found.wrong("units")[0].0,
+        "master@0 does not run here, and others of the file do"
+    );
 }
 
 #[tokio::test]
@@ -114,6 +119,69 @@ async fn a_master_that_answers_is_heard_and_a_twin_elsewhere_found() {
         has("twins", "gate@0 is in the group, and does not run here"),
         "{findings:#?}"
     );
+    group.master.shutdown().await;
+}
+
+/// Something in the place of the gate's program, which runs until it is let go.
+fn stand_in(folder: &std::path::Path) -> std::process::Child {
+    let program = folder.join("gate");
+    std::fs::write(
+        &program,
+        "import sys\nprint('here', flush=True)\nsys.stdin.read()\n",
+    )
+    .unwrap();
+    let mut gate = Command::new("python3")
+        .arg(program)
+        .args(["--name", "gate@0", "--topology"])
+        .arg(folder.join("topology.toml"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = gate.stdout.take().unwrap();
+    BufReader::new(stdout)
+        .read_line(&mut String::new())
+        .unwrap();
+    gate
+}
+
+#[tokio::test]
+async fn a_node_that_runs_here_and_does_not_serve_is_found() {
+    let group = Group::start(
+        "[scenes.\"scene@0\"]\nscript = \"main.py\"\n[gates.\"gate@0\"]\n\
+         tcp = \"127.0.0.1:0\"\n",
+    )
+    .await;
+    let topology = group.path("topology.toml");
+    let mut gate = stand_in(topology.parent().unwrap());
+    let of_master = async || {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_redrabbit"))
+            .args(["doctor", "--json"])
+            .arg(&topology)
+            .output()
+            .await
+            .unwrap();
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let mut wrong = findings
+            .into_iter()
+            .filter(|one| one["check"] == "master" && one["status"] == "warn");
+        wrong
+            .next()
+            .map(|one| one["text"].as_str().unwrap().to_owned())
+    };
+    let says = |text: &str| Some(format!("gate@0 runs here and {text}"));
+    assert_eq!(of_master().await, says("is not in the group"));
+    let node = group.node("gate@0", Role::Gate, Services::new()).await;
+    assert_eq!(of_master().await, None);
+    node.set_state(NodeState::Draining);
+    group
+        .until("gate@0 drains", |nodes| {
+            nodes.iter().any(|node| node["state"] == "draining")
+        })
+        .await;
+    assert_eq!(of_master().await, says("is about to end: it drains"));
+    drop(gate.stdin.take());
+    gate.wait().unwrap();
     group.master.shutdown().await;
 }
 

@@ -37,7 +37,29 @@ pub(crate) struct Ended {
 impl Group {
     /// Its topology ends with `rest`.
     pub(crate) async fn start(rest: &str) -> Group {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let master = Group::master("127.0.0.1:0").await;
+        let folder = tempfile::tempdir().unwrap();
+        let topology = format!(
+            "group = \"GroupA\"\n[security]\nsecret = \"{SECRET}\"\n\
+             [master]\nlisten = \"{}\"\n{rest}",
+            master.address()
+        );
+        fs::write(folder.path().join("topology.toml"), topology).unwrap();
+        Group { folder, master }
+    }
+
+    /// The same with a new master at the same address, which begins once `away` is over.
+    pub(crate) async fn restarted(self, away: impl Future<Output = ()>) -> Group {
+        let Group { folder, master } = self;
+        let address = master.address().to_string();
+        master.shutdown().await;
+        away.await;
+        let master = Group::master(&address).await;
+        Group { folder, master }
+    }
+
+    async fn master(address: &str) -> Master {
+        let listener = TcpListener::bind(address).await.unwrap();
         let config = MasterConfig {
             group: "GroupA".parse().unwrap(),
             secret: Secret::new(SECRET),
@@ -49,15 +71,7 @@ impl Group {
             tls: None,
             exports: Default::default(),
         };
-        let master = Master::start(config, listener).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let topology = format!(
-            "group = \"GroupA\"\n[security]\nsecret = \"{SECRET}\"\n\
-             [master]\nlisten = \"{}\"\n{rest}",
-            master.address()
-        );
-        fs::write(folder.path().join("topology.toml"), topology).unwrap();
-        Group { folder, master }
+        Master::start(config, listener).unwrap()
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {

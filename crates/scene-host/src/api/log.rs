@@ -1,17 +1,34 @@
 //! The log, as scripts reach it. Any thread may write.
 
+use protocol::SessionId;
 use pyo3::prelude::*;
 use tracing::{Level, debug, enabled, error, info, trace, warn};
 
-/// Writes a line of a script; levels are those of `logging`.
+use crate::script::host::current;
+
+/// Writes a line of a script, and for which session it is at work; levels are those of
+/// `logging`.
 #[pyfunction]
-pub(super) fn log(level: i64, module: &str, text: &str) {
+pub(super) fn log(py: Python<'_>, level: i64, module: &str, text: &str) {
+    let is_kept = match level {
+        ..10 => enabled!(target: "script", Level::TRACE),
+        10..20 => enabled!(target: "script", Level::DEBUG),
+        20..30 => enabled!(target: "script", Level::INFO),
+        30..40 => enabled!(target: "script", Level::WARN),
+        40.. => enabled!(target: "script", Level::ERROR),
+    };
+    if !is_kept {
+        return;
+    }
+    // Threads of the script's own work for nobody that is known.
+    let speaker = current().ok().and_then(|host| host.speaker(py));
+    let session_id = speaker.as_ref().map(SessionId::as_str);
     match level {
-        ..10 => trace!(target: "script", module, "{text}"),
-        10..20 => debug!(target: "script", module, "{text}"),
-        20..30 => info!(target: "script", module, "{text}"),
-        30..40 => warn!(target: "script", module, "{text}"),
-        40.. => error!(target: "script", module, "{text}"),
+        ..10 => trace!(target: "script", session_id, module, "{text}"),
+        10..20 => debug!(target: "script", session_id, module, "{text}"),
+        20..30 => info!(target: "script", session_id, module, "{text}"),
+        30..40 => warn!(target: "script", session_id, module, "{text}"),
+        40.. => error!(target: "script", session_id, module, "{text}"),
     }
 }
 

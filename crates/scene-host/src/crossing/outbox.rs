@@ -4,10 +4,11 @@ use std::{
     mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
+use metrics::counter;
 use tokio::sync::Notify;
 
 use crate::Action;
@@ -27,6 +28,8 @@ pub struct Outbox {
     reserved: Own,
     limit: usize,
     ready: Notify,
+    /// Messages of the script that came to nothing.
+    lost: AtomicU64,
 }
 
 /// On a line of the cache that no other thread has.
@@ -51,6 +54,7 @@ impl Outbox {
             reserved: Own::default(),
             limit,
             ready: Notify::new(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -131,6 +135,17 @@ impl Outbox {
     /// How many bytes of messages were handed over and not taken.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A message of the script comes to nothing.
+    pub(crate) fn lose(&self, reason: &'static str) {
+        counter!("redrabbit_messages_dropped_total", "reason" => reason).increment(1);
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many have.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Whether there is ample room.

@@ -219,15 +219,21 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
             let claim = takers.desk.claim(session.clone(), request.source);
             let claimed = timeout_at(deadline, claim).await;
             match claimed.unwrap_or_else(|_| Err(out_of_time(&takers)))? {
-                Claimed::Granted(login) => v1::verify_response::Outcome::Accepted(v1::Accepted {
-                    session_id: session.to_string(),
-                    login: login.0,
-                    reply,
-                }),
+                Claimed::Granted(login) => {
+                    debug!(session_id = %session, %login, peer_id = %request.source, "client verified");
+                    v1::verify_response::Outcome::Accepted(v1::Accepted {
+                        session_id: session.to_string(),
+                        login: login.0,
+                        reply,
+                    })
+                }
                 Claimed::Superseded => v1::verify_response::Outcome::Superseded(v1::Superseded {}),
             }
         }
-        Verdict::Refused(reason) => v1::verify_response::Outcome::Refused(reason),
+        Verdict::Refused(reason) => {
+            debug!(reason, peer_id = %request.source, "client refused by the script");
+            v1::verify_response::Outcome::Refused(reason)
+        }
     };
     let response = v1::VerifyResponse {
         outcome: Some(outcome),
@@ -276,7 +282,7 @@ fn is_of_gate(peers: &Peers, method: &'static str, message: &Message) -> bool {
     let may_be = peers.may_be(message.source, Role::Gate);
     if !may_be {
         counter!("redrabbit_bad_messages_total", "method" => method).increment(1);
-        debug!(source = %message.source, method, "message of a node that is no gate");
+        debug!(peer_id = %message.source, method, "message of a node that is no gate");
     }
     may_be
 }

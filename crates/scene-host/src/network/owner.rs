@@ -83,7 +83,6 @@ impl Desk {
         let gates: HashSet<NodeName> = gates.into_iter().collect();
         if !gates.is_empty() && scene.index() > u32::from(u8::MAX) {
             warn!(
-                %scene,
                 other = scene.index() & u32::from(u8::MAX),
                 "login numbers may be those of another scene, if that verifies too: give verifying \
                  scenes indices up to 255"
@@ -199,7 +198,7 @@ impl Desk {
         let mut state = self.lock();
         self.open(&mut state);
         if complete {
-            info!(%gate, sessions = held.len(), "gate has reported its sessions");
+            info!(peer_id = %gate, sessions = held.len(), "gate has reported its sessions");
         }
         let owner = state.owner.as_mut();
         let steps = owner.map(|owner| owner.report(gate, held, complete));

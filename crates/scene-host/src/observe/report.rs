@@ -48,7 +48,9 @@ impl Host {
         let told = self.repeats.borrow_mut().tell(kind, handler, what);
         if let Told::Now { withheld } = told {
             let traceback = self.traceback(py, failure);
-            error!(target: "script", kind, handler, session, source, withheld, %traceback, "script failed");
+            // No session at all is nobody's session.
+            let session_id = (!session.is_empty()).then_some(session);
+            error!(target: "script", kind, handler, session_id, peer = source, withheld, %traceback, "script failed");
         }
     }
 

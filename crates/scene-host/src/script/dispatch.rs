@@ -6,10 +6,10 @@ use std::{
 };
 
 use metrics::counter;
-use protocol::{Login, NodeId, v1::CloseReason};
+use protocol::{Login, NodeId, SessionId, v1::CloseReason};
 use pyo3::{prelude::*, types::PyString};
 use session::scene::{Entered, SeatId};
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use crate::{
     Action, Enter, Event, Leave, Stay, Verdict, Verify,
@@ -82,6 +82,7 @@ impl Host {
                 holding,
             } => {
                 let seat = self.sessions.borrow_mut().offline(gate, login, holding);
+                self.note(seat, login, gate, "session is offline");
                 self.run_jobs_of(py, seat, login, "offline");
             }
             Event::Leave(leave) => self.leave(py, *leave),
@@ -89,7 +90,7 @@ impl Host {
             Event::GateGone(gate) => {
                 let seats = self.sessions.borrow_mut().lose_gate(gate);
                 if !seats.is_empty() {
-                    warn!(%gate, sessions = seats.len(), "gate is gone with its sessions");
+                    warn!(peer_id = %gate, sessions = seats.len(), "gate is gone with its sessions");
                 }
                 self.due.borrow_mut().extend(seats);
             }
@@ -179,12 +180,12 @@ impl Host {
         if self.phase.get() == Phase::Ending {
             // Nobody waits for it to leave. The gate holds it when the scene is
             // gone.
-            debug!(%session, %login, "session enters a scene that is ending");
+            debug!(session_id = %session, %login, "session enters a scene that is ending");
             return;
         }
         let older = self.sessions.borrow_mut().supersede(&session, login);
         if let Some(older) = older {
-            info!(%session, older = %older.login, newer = %login, "session replaced");
+            info!(session_id = %session, login = %older.login, newer_login = %login, "session replaced");
             self.run_jobs(py, older.seat);
             self.close(py, older.gate, older.login, CloseReason::Replaced);
         }
@@ -193,16 +194,17 @@ impl Host {
         });
         match entered {
             Entered::Seated(seat) => {
+                self.note(Some(seat), login, gate, "session enters");
                 self.run_jobs(py, seat);
                 if self.phase.get() == Phase::Stopping {
                     self.hand_on(py, session.as_str());
                 }
             }
             Entered::Stale => {
-                info!(%session, %login, "session is held by a newer login");
+                info!(session_id = %session, %login, "session is held by a newer login");
                 self.close(py, gate, login, CloseReason::Replaced);
             }
-            Entered::Again => warn!(%session, %login, "session entered twice"),
+            Entered::Again => warn!(session_id = %session, %login, "session entered twice"),
         }
     }
 
@@ -215,6 +217,7 @@ impl Host {
             leave.to_scene,
             leave.extra_data,
         );
+        self.note(seat, login, leave.gate, "session leaves");
         self.run_jobs_of(py, seat, login, "leave");
     }
 
@@ -225,11 +228,21 @@ impl Host {
             return;
         };
         counter!("redrabbit_scene_changes_refused_total").increment(1);
-        warn!(target: "script", %session, %login, to_scene, reason, "session stays");
+        warn!(target: "script", session_id = %session, %login, to_scene, reason, "session stays");
         // Its gate always holds it for this scene's return.
         if self.phase.get() == Phase::Stopping && to_scene != self.name.as_str() {
             self.heir.take();
             self.hand_on(py, session.as_str());
+        }
+    }
+
+    /// A session comes or goes, to whoever follows it.
+    fn note(&self, seat: Option<SeatId>, login: Login, gate: NodeId, what: &str) {
+        if enabled!(Level::DEBUG) {
+            let sessions = self.sessions.borrow();
+            let session = seat.and_then(|seat| sessions.session(seat));
+            let session_id = session.map(SessionId::as_str);
+            debug!(session_id, %login, peer_id = %gate, "{what}");
         }
     }
 

@@ -18,7 +18,6 @@ use std::{
 };
 
 use foldhash::HashMap;
-use metrics::counter;
 use protocol::{GroupName, NodeId, NodeName};
 use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
 use session::scene::{Held, SeatId, Sessions};
@@ -113,6 +112,8 @@ pub(crate) struct Host {
     /// The session whose frame is being handled, and its id's own object: most of
     /// what a handler sends is for that one, which is not looked for then.
     pub(crate) turn: Cell<Option<(usize, Held)>>,
+    /// The session for which a function of the script is called just now.
+    pub(crate) speaking: Cell<Option<SeatId>>,
     gathered: RefCell<Vec<Action>>,
     /// Whether somebody will hand over what is gathered.
     flush_is_due: Cell<bool>,
@@ -208,6 +209,7 @@ impl Host {
             fences: RefCell::default(),
             python,
             turn: Cell::new(None),
+            speaking: Cell::new(None),
             gathered: RefCell::default(),
             flush_is_due: Cell::new(false),
             outbox_is_full: Cell::new(false),
@@ -271,7 +273,7 @@ impl Host {
             self.act(py, message);
             return true;
         }
-        counter!("redrabbit_messages_dropped_total", "reason" => "outbox_full").increment(1);
+        outbox.lose("outbox_full");
         if !self.outbox_is_full.replace(true) {
             let limit_bytes = outbox.limit();
             warn!(

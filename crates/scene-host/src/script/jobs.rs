@@ -72,6 +72,13 @@ pub(crate) enum Owed {
     Restored(Box<Loaded>),
 }
 
+impl Pending {
+    /// Whose this task is, if it is this one.
+    pub(super) fn session_of(&self, task: &Bound<'_, PyAny>) -> Option<&str> {
+        self.task.is(task).then(|| self.work.owed.session())
+    }
+}
+
 #[pymethods]
 impl Ended {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -162,7 +169,7 @@ impl Host {
                     target: "script",
                     kind,
                     handler = %work.label,
-                    session = work.owed.session(),
+                    session_id = work.owed.session(),
                     stack = %stack_of(task.bind(py)),
                     "handler cancelled after its time limit"
                 );

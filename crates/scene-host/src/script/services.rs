@@ -115,7 +115,7 @@ impl Host {
                     let label = &handler.label;
                     if is_news("service", label, "message") {
                         let source = self.describe_caller(&reply);
-                        warn!(target: "script", handler = %label, cmd, source, reason, "call cannot be read");
+                        warn!(target: "script", handler = %label, cmd, peer = source, reason, "call cannot be read");
                     }
                     let message = format!("the message cannot be read: {reason}");
                     return reply.fail(ErrorKind::Handler, message);

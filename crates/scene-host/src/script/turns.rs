@@ -54,18 +54,20 @@ impl Host {
                 }
                 Arrived::Stale => {
                     counter!("redrabbit_stale_frames_total").increment(1);
-                    debug!(%gate, %login, "frame of a session that is not here");
+                    debug!(peer_id = %gate, %login, "frame of a session that is not here");
                     return;
                 }
             }
         };
         let (seat, sender) = (held.seat, (gate, login, held.holding));
         self.turn.set(Some((name.as_ptr().addr(), held)));
+        let before = self.speaking.replace(Some(seat));
         let is_done = self
             .python
             .context
             .run_in_copy(py, || self.run_frame(py, seat, &name, sender, cmd, &body));
         self.turn.set(None);
+        self.speaking.set(before);
         if is_done {
             let has_more = self.sessions.borrow_mut().end_frame(seat);
             if has_more {
@@ -84,6 +86,7 @@ impl Host {
                 };
                 (job, session.clone(), name.clone_ref(py))
             };
+            let before = self.speaking.replace(Some(seat));
             let turn = self.python.context.run_in_copy(py, || match job {
                 Job::Frame {
                     gate,
@@ -121,6 +124,7 @@ impl Host {
                     self.run_callback(py, seat, session, Callback::Offline, arguments)
                 }
             });
+            self.speaking.set(before);
             let Turn::Done(extra_data) = turn else {
                 return;
             };
@@ -256,8 +260,8 @@ impl Host {
         let Some(handler) = self.handlers.borrow().call(cmd) else {
             counter!("redrabbit_unknown_cmds_total").increment(1);
             if self.is_new_complaint(seat, Complaint::UnknownCmd) {
-                let session = text(py, name);
-                warn!(target: "script", %session, cmd, "no handler for the cmd of a frame");
+                let session_id = text(py, name);
+                warn!(target: "script", session_id, cmd, "no handler for the cmd of a frame");
             }
             return None;
         };
@@ -266,8 +270,8 @@ impl Host {
             Err(error) => {
                 counter!("redrabbit_bad_bodies_total").increment(1);
                 if self.is_new_complaint(seat, Complaint::BadBody) {
-                    let session = text(py, name);
-                    warn!(target: "script", %session, cmd, error, "frame cannot be read");
+                    let session_id = text(py, name);
+                    warn!(target: "script", session_id, cmd, error, "frame cannot be read");
                 }
                 return None;
             }

@@ -74,7 +74,7 @@ fn an_error_that_comes_again_and_again_is_told_once_and_counted_each_time() {
         let told = log.matches("KeyError: 'no such key'").count();
         assert!((1..30).contains(&told), "told {told} times");
         assert!(
-            log.contains("handler=\"main.fail\" session=\"player 1\""),
+            log.contains("handler=\"main.fail\" session_id=\"player 1\""),
             "{log}"
         );
         assert!(log.contains("in fail\n"), "{log}");

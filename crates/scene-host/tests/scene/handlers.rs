@@ -67,7 +67,7 @@ fn a_handler_that_raises_harms_nothing_else() {
             "CancelledError",
             "RecursionError",
             "Odd",
-            "session=\"a\"",
+            "session_id=\"a\"",
             "handler=\"main.fail_later\"",
             "main.py\", line 8, in <lambda>",
         ] {
@@ -95,7 +95,7 @@ fn an_unknown_cmd_is_logged_once_a_session_and_harmless() {
             "{log}"
         );
         assert!(
-            log.contains("session=a cmd=77") && log.contains("session=b cmd=78"),
+            log.contains("session_id=\"a\" cmd=77") && log.contains("session_id=\"b\" cmd=78"),
             "{log}"
         );
         assert!(stage.stop().await);
@@ -235,7 +235,7 @@ fn an_async_handler_over_its_time_is_cancelled_and_its_frame_is_finished() {
                 .count(),
             2
         );
-        assert!(log.contains("handler=main.obeys session=\"a\""), "{log}");
+        assert!(log.contains("handler=main.obeys session_id=\"a\""), "{log}");
         assert!(log.contains("main.py:"), "the place is not named: {log}");
         assert!(stage.stop().await);
     });

@@ -147,7 +147,7 @@ fn a_redis_that_goes_away_and_comes_back_costs_errors_and_no_restart() {
         stage.frame(1, 1, "null");
         stage.finished(1).await;
         assert!(messages(&stage.take_actions()).is_empty());
-        logged("handler=\"main.ping\" session=\"a\"").await;
+        logged("handler=\"main.ping\" session_id=\"a\"").await;
         assert!(stage.stop().await);
     });
 }

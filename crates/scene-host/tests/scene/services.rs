@@ -131,7 +131,7 @@ fn a_service_answers_other_nodes_or_says_why_not() {
             (ErrorKind::Handler, "KeyError: 'no such guild'")
         );
         logged("in fail").await;
-        logged("source=\"gate@0 (").await;
+        logged("peer=\"gate@0 (").await;
         let (what, text) = kind(gate.call(206, "[]").await);
         assert_eq!(what, ErrorKind::Handler, "{text}");
         assert!(text.contains("from within"), "{text}");

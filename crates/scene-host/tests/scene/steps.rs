@@ -101,7 +101,7 @@ fn a_session_waits_for_its_handler_that_waits() {
             assert_eq!(own, expected.iter().collect::<Vec<_>>());
         }
         logged("behind the wait").await;
-        assert!(log().contains("handler=\"main.fails\" session=\"player 1\""));
+        assert!(log().contains("handler=\"main.fails\" session_id=\"player 1\""));
         assert!(stage.stop().await);
     });
 }

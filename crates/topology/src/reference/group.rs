@@ -25,12 +25,12 @@ pub(super) const KEYS: &[Key] = &[
     key(Section::Master, "listen", Kind::Address, Required, Effect::Group,
         "where nodes reach the master"),
     key(Section::Master, "http", Kind::Address, Optional, Effect::Node,
-        "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
+        "where it serves /metrics, /healthz, /readyz and the console; nowhere unless set"),
     key(Section::Master, "workers", Kind::Count(1, 64), Default("1"), Effect::Node,
         "threads that route messages"),
     key(Section::Master, "state_dir", Kind::Path, Optional, Effect::Node,
-        "the folder of the file in which it finds out that it was restarted, relative to the \
-         topology file; $STATE_DIRECTORY unless set, else redrabbit-<uid> in the temporary folder"),
+        "the folder of the file in which it finds out that it was restarted, and of the \
+         console's token, relative to the topology file; $STATE_DIRECTORY unless set, else redrabbit-<uid> in the temporary folder"),
 
     key(Section::Slave, "machine", Kind::Machine, Default("localhost"), Effect::Node,
         "the machine that runs it; localhost is every machine"),

@@ -103,8 +103,12 @@ fn of_journal(object: &Map<String, Value>) -> Record {
         .and_then(|stamp| stamp.parse::<Micros>().ok());
     record.time = record.time.or(stamp);
     record.machine = text(object, "_HOSTNAME").map(str::to_owned);
-    let unit = text(object, "_SYSTEMD_UNIT").or_else(|| text(object, "UNIT"));
-    record.node = unit.and_then(node_of).or(record.node);
+    // What systemd itself says of a unit is of its own unit, and has that in the other.
+    let units = ["_SYSTEMD_UNIT", "UNIT"].into_iter();
+    let node = units
+        .filter_map(|name| text(object, name))
+        .find_map(node_of);
+    record.node = node.or(record.node);
     let priority = text(object, "PRIORITY").and_then(|text| text.parse().ok());
     // What a daemon writes to its standard error is "info" for the journal, all of it.
     record.level = record.level.or(priority.map(Level::of_priority));
@@ -119,7 +123,7 @@ fn of_journal(object: &Map<String, Value>) -> Record {
 }
 
 /// What the journal says of every line.
-const JOURNAL: [&str; 16] = [
+const JOURNAL: [&str; 19] = [
     "MESSAGE",
     "PRIORITY",
     "TARGET",
@@ -136,6 +140,9 @@ const JOURNAL: [&str; 16] = [
     "JOB_ID",
     "JOB_TYPE",
     "MESSAGE_ID",
+    "JOB_RESULT",
+    "CPU_USAGE_NSEC",
+    "TID",
 ];
 
 /// A message that is no UTF-8 is an array of its bytes, one that is too long is null.
@@ -202,6 +209,18 @@ mod tests {
         assert_eq!(record.level, Some(Level::Warn));
         assert_eq!(record.time, time::parse("2026-01-02T03:04:05.5Z"));
         assert!(record.has(&["session_id"], "Ann"));
+        assert_eq!(record.fields.len(), 1, "{:?}", record.fields);
+    }
+
+    #[test]
+    fn what_systemd_says_of_a_node_is_of_that_node() {
+        let record = read(
+            r#"{"__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"init.scope","UNIT":"redrabbit-gate@0.service","PRIORITY":"4","MESSAGE":"Failed with result 'exit-code'.","UNIT_RESULT":"exit-code","MESSAGE_ID":"d9b3","JOB_ID":"7","TID":"1"}"#,
+        )
+        .unwrap();
+        assert_eq!(record.node.as_deref(), Some("gate@0"));
+        assert_eq!(record.level, Some(Level::Warn));
+        assert!(record.has(&["unit_result"], "exit-code"));
         assert_eq!(record.fields.len(), 1, "{:?}", record.fields);
     }
 

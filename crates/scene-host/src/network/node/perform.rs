@@ -29,7 +29,7 @@ pub(crate) async fn perform_actions(
             if knowledge.covers(&action, peers.losses()) {
                 perform(&node, &peers, &inbox, action);
             } else {
-                counter!("redrabbit_messages_dropped_total", "reason" => "group_lost").increment(1);
+                outbox.lose("group_lost");
             }
         }
     }
@@ -176,8 +176,8 @@ fn note(gate: NodeId, sent: Result<(), CallError>) {
         counter!("redrabbit_messages_dropped_total", "reason" => error.kind.as_str()).increment(1);
         match error.kind {
             // Scripts are refused what is too long: this message is the scene's own.
-            ErrorKind::TooLarge => warn!(%gate, %error, "message to a gate dropped"),
-            _ => debug!(%gate, %error, "message to a gate dropped"),
+            ErrorKind::TooLarge => warn!(peer_id = %gate, %error, "message to a gate dropped"),
+            _ => debug!(peer_id = %gate, %error, "message to a gate dropped"),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Runner {
                 let request = v1::Replace { login: login.0 };
                 if !self.replace(gate, request.encode_to_vec().into()).await {
                     // What becomes of its sessions is said when that is seen.
-                    debug!(%gate, %login, "gate of an older login is gone");
+                    debug!(peer_id = %gate, %login, "gate of an older login is gone");
                     return;
                 }
             }
@@ -147,9 +147,9 @@ impl Runner {
             ErrorKind::Unavailable | ErrorKind::DeadlineExceeded
         );
         if is_usual || !self.may_say() {
-            debug!(errand, %node, %error, "owner asks again");
+            debug!(errand, peer_id = %node, %error, "owner asks again");
         } else {
-            warn!(errand, %node, %error, "owner asks again");
+            warn!(errand, peer_id = %node, %error, "owner asks again");
         }
     }
 

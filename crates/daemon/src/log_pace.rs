@@ -1,4 +1,4 @@
-//! A line that many calls at once would cause is logged once a second.
+//! A line that many clients, or calls, at once would cause is logged once a second.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,7 +11,7 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// Says when a line may be logged again.
 #[derive(Debug, Default)]
-pub(crate) struct LogPace {
+pub struct LogPace {
     /// Locked on a failure's path only.
     state: Mutex<State>,
 }
@@ -25,7 +25,7 @@ struct State {
 
 impl LogPace {
     /// Whether to log now, and then how many lines were withheld before.
-    pub(crate) fn turn(&self, now: Instant) -> Option<u64> {
+    pub fn turn(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now < last + PACE) {
             state.withheld += 1;
