@@ -82,7 +82,7 @@ async fn sessions_survive_scenes_and_slaves_that_end_at_random() {
     let lost = lost(&cluster).await;
     println!("{missing} frames missing, {lost} counted as lost, {longest:?} at most");
     assert!(missing <= lost, "{missing} are missing, {lost} are counted");
-    stage::journals(&cluster).are_sound();
+    stage::journals(&cluster).are_sound_but_for_those_who_stay();
 }
 
 #[tokio::test]

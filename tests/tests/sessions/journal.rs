@@ -63,6 +63,16 @@ impl Journals {
     /// No script has seen anything wrong; and in each process every session
     /// entered before it left or went offline, and did one of them once.
     pub(crate) fn are_sound(&self) {
+        self.are_sound_where(|_| false);
+    }
+
+    /// The same where scenes come and go: who is sent to one that is not in the group
+    /// just then stays where it is, and goes on there.
+    pub(crate) fn are_sound_but_for_those_who_stay(&self) {
+        self.are_sound_where(|what| what == "stays");
+    }
+
+    fn are_sound_where(&self, is_allowed: impl Fn(&str) -> bool) {
         for (process, lines) in &self.0 {
             let mut here = BTreeMap::<&str, bool>::new();
             for line in lines {
@@ -70,7 +80,7 @@ impl Journals {
                 let was_here = match line.what.as_str() {
                     "enter" => std::mem::replace(is_here, true),
                     "leave" | "offline" => !std::mem::replace(is_here, false),
-                    _ => true,
+                    what => !is_allowed(what),
                 };
                 let Line {
                     what,
