@@ -63,6 +63,7 @@ pub struct HostConfig {
 pub struct ScriptHost {
     shared: Shared,
     ended: oneshot::Receiver<()>,
+    thread: Option<thread::JoinHandle<()>>,
     watchdog: JoinHandle<()>,
     /// Looks at the script's files, while it is to.
     watch: Mutex<Option<JoinHandle<()>>>,
@@ -118,7 +119,7 @@ impl ScriptHost {
             target,
             stack_writer,
         };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("python".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
@@ -134,6 +135,7 @@ impl ScriptHost {
         let host = ScriptHost {
             shared,
             ended: ended_rx,
+            thread: Some(thread),
             watchdog,
             watch: Mutex::default(),
             file_name,
@@ -228,7 +230,11 @@ impl ScriptHost {
             warn!("scene is stopped twice");
         }
         let has_ended = timeout(grace, &mut self.ended).await.is_ok();
-        if !has_ended {
+        if has_ended {
+            // Of a thread that has said its last word the libraries that scripts load still
+            // put something away, which the end of the process must not meet.
+            let _ = self.thread.take().map(thread::JoinHandle::join);
+        } else {
             let handler = self.shared.activity.current();
             error!(
                 handler = handler.as_deref().unwrap_or("a task"),

@@ -126,11 +126,13 @@ fn of_one_batch_a_gate_hears_first_what_is_finished_and_then_who_has_left() {
     alone(|| async {
         let mut stage = start_with(
             r#"
-            import ffext, time
+            import ffext, os, time
+            GO_ON = os.path.join(os.path.dirname(__file__), 'go-on')
             @ffext.session_call(1)
             def block(session, message):
                 print('blocking')
-                time.sleep(0.2)
+                while not os.path.exists(GO_ON):
+                    time.sleep(0.01)
             @ffext.session_call(2)
             def answer(session, message):
                 ffext.send_msg_session(session, 2, 'answer')
@@ -144,6 +146,7 @@ fn of_one_batch_a_gate_hears_first_what_is_finished_and_then_who_has_left() {
         logged("blocking").await;
         stage.frame(1, 2, "null");
         stage.leave(1, "scene@1", "");
+        std::fs::write(stage.folder().join("go-on"), "").unwrap();
         stage.left(1).await;
         let actions = stage.take_actions();
         let of_ann: Vec<&str> = actions

@@ -181,6 +181,14 @@ impl Stage {
 
     /// None if the scene does not say.
     pub(crate) async fn try_verify(&self, session_key: &str) -> Option<Verdict> {
+        self.begin_verify(session_key).await
+    }
+
+    /// Asks at once, and waits for what comes of it when it is awaited.
+    pub(crate) fn begin_verify(
+        &self,
+        session_key: &str,
+    ) -> impl Future<Output = Option<Verdict>> + use<> {
         let (verdict_tx, verdict_rx) = oneshot::channel();
         let _refused = self.host.inbox().push(Event::Verify(Box::new(Verify {
             session_key: session_key.to_owned(),
@@ -190,7 +198,7 @@ impl Stage {
             deadline: Instant::now() + PATIENCE,
             verdict: verdict_tx,
         })));
-        timeout(PATIENCE, verdict_rx).await.unwrap().ok()
+        async { timeout(PATIENCE, verdict_rx).await.unwrap().ok() }
     }
 
     /// Waits until these and no other logins are to change their scene.

@@ -71,7 +71,8 @@ fn behind_the_stop_nobody_is_verified_and_whoever_enters_leaves_again() {
     alone(|| async {
         let mut stage = Stage::start(
             r#"
-            import ffext, time
+            import ffext, os, time
+            GO_ON = os.path.join(os.path.dirname(__file__), 'go-on')
             @ffext.session_verify_callback
             def verify(session_key, online_time, ip, gate_name):
                 return [session_key]
@@ -87,7 +88,8 @@ fn behind_the_stop_nobody_is_verified_and_whoever_enters_leaves_again() {
             @ffext.session_call(1)
             def block(session, message):
                 print('blocking')
-                time.sleep(0.3)
+                while not os.path.exists(GO_ON):
+                    time.sleep(0.01)
             @ffext.session_call(2)
             def heard(session, message):
                 print('a frame of', session)
@@ -107,7 +109,9 @@ fn behind_the_stop_nobody_is_verified_and_whoever_enters_leaves_again() {
         stage.enter("c", 3);
         stage.frame(3, 2, "null");
         // To its gate that is a scene which is not there.
-        assert!(stage.try_verify("d").await.is_none());
+        let verdict = stage.begin_verify("d");
+        std::fs::write(stage.folder().join("go-on"), "").unwrap();
+        assert!(verdict.await.is_none());
         stage.finished(2).await;
         // Whoever was on the way in is here, and everybody is to go.
         let to = || "scene@0".to_owned();
