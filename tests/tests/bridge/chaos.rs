@@ -77,8 +77,10 @@ async fn no_call_is_handled_twice_and_each_that_is_answered_was_handled_whatever
     callers.flow().await;
     let ends = callers.stop().await;
     println!("{ends}");
-    // Nothing else, and nothing in silence: every call has ended.
-    ends.are_answers_or(&["unavailable"]);
+    // Nothing else, and nothing in silence: every call has ended. One bridge may be given up,
+    // for it was frozen for longer than its lease, while the other one is ended: then nobody
+    // joins the other group.
+    ends.are_answers_or(&["unavailable", "not_found"]);
     for body in &ends.answered {
         assert_eq!(callees.times(body), 1, "{body:?}");
     }
