@@ -42,7 +42,7 @@ pub enum ClientError {
     #[error("protocol broken by the gate: {0}")]
     Protocol(&'static str),
     /// The address is not one that the client can connect to.
-    #[error("`{url}` is no address of a gate: expected ws://host:port")]
+    #[error("`{url}` is no address of a gate: expected tcp://host:port or ws://host:port")]
     Address {
         /// What was given.
         url: String,

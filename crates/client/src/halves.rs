@@ -23,7 +23,7 @@ pub struct Receiver {
 }
 
 /// The gate's notice that it is going.
-const DRAINING: &[u8] = b"draining";
+pub(crate) const DRAINING: &[u8] = b"draining";
 
 impl Sender {
     /// Sends one frame and writes it out.

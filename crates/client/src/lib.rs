@@ -26,16 +26,19 @@
 //! A gate that is going says so first ([`Receiver::is_draining`]); notices are
 //! remembered and not handed out as frames.
 //!
-//! It does not reconnect, does not resume, and has no TLS: `wss` is for a
-//! proxy in front of the gate.
+//! A [`Session`] is the same for players: it goes on over another connection when one is
+//! lost, and neither side misses anything. A `Client` is one connection and no more.
+//! Neither has TLS: `wss` is for a proxy in front of the gate.
 
 mod connection;
 mod error;
 mod halves;
+mod session;
 mod wire;
 
 pub use connection::{Client, Welcome};
 pub use error::ClientError;
 pub use halves::{Receiver, Sender};
 pub use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, Frame};
+pub use session::{Address, Event, Session};
 pub use wire::MAX_FRAME_BYTES;

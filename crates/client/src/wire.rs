@@ -1,5 +1,7 @@
 //! The two ways to a gate, as a writer and a reader of frames each.
 
+use std::future::poll_fn;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{
     SinkExt, StreamExt,
@@ -104,6 +106,24 @@ impl Writer {
                 }
             }
             Writer::WebSocket(sink) => sink.feed(Message::Binary(frame)).await?,
+        }
+        Ok(())
+    }
+
+    /// Waits until a frame can be [started](Self::start).
+    pub(crate) async fn ready(&mut self) -> Result<(), ClientError> {
+        match self {
+            Writer::Tcp { gathered, .. } if gathered.len() < GATHER_BYTES => Ok(()),
+            Writer::Tcp { .. } => self.flush().await,
+            Writer::WebSocket(sink) => Ok(poll_fn(|cx| sink.poll_ready_unpin(cx)).await?),
+        }
+    }
+
+    /// Takes a frame, at once and whole; to be called when it is [ready](Self::ready).
+    pub(crate) fn start(&mut self, frame: Bytes) -> Result<(), ClientError> {
+        match self {
+            Writer::Tcp { gathered, .. } => gathered.extend_from_slice(&frame),
+            Writer::WebSocket(sink) => sink.start_send_unpin(Message::Binary(frame))?,
         }
         Ok(())
     }

@@ -96,6 +96,12 @@ async fn refuse(shared: &Shared, socket: TcpStream, kind: Kind, reason: CloseRea
 }
 
 impl Client {
+    /// It has come back over another connection.
+    pub(crate) fn moved(&mut self, to: &Client) {
+        self.ip = to.ip;
+        self.kind = to.kind;
+    }
+
     /// Logs and counts the end of a connection, once for each.
     pub(crate) fn record(&self, shared: &Shared, reason: CloseReason, session: Option<&Presence>) {
         shared.sessions.metrics.closed(reason, session.is_some());

@@ -46,6 +46,7 @@ impl Farewell {
             | CloseReason::SlowConsumer
             | CloseReason::RateLimited
             | CloseReason::AddressFull
+            | CloseReason::ResumeRefused
             | CloseReason::Replaced => CloseCode::Policy,
         };
         let name = close_reason_name(end.reason);
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_reason_fits_in_a_websocket_close() {
-        for reason in (0..=19).filter_map(|n| CloseReason::try_from(n).ok()) {
+        for reason in (0..=20).filter_map(|n| CloseReason::try_from(n).ok()) {
             if let Some(told) = farewell(reason, None) {
                 assert!(told.websocket.reason.len() <= 123);
                 assert!(told.websocket.code.is_allowed());

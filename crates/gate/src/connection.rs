@@ -13,10 +13,17 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use protocol::{
-    client::{CMD_PING, Frame, HEAD_BYTES, encode_frame},
+    client::{
+        CMD_PING, CMD_VERIFY, Frame, HEAD_BYTES, encode_frame,
+        resume::{CountError, ResumeOffer, ResumeToken, encode_resumed},
+    },
     v1::CloseReason,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    net::tcp::OwnedWriteHalf,
+    sync::oneshot,
+    time::{Instant, Sleep, sleep_until},
+};
 use tracing::debug;
 
 use crate::{
@@ -24,11 +31,12 @@ use crate::{
     backlog::{Backlog, Bound, Way},
     close::Farewell,
     connections::Place,
-    handle::{Handle, Taken},
+    handle::{Handle, NoRejoin, Taken},
     outbound::Batch,
     owner::Authority,
     pace::{Deadline, Due, Pace, Plan, Stage},
-    presence::{NoEntry, Presence},
+    presence::{Answer, NoEntry, Presence},
+    resume::{Left, Newcomer, Resume},
     session::{Accepted, Effect, End, Event, Session},
     shared::Shared,
     transport::{Incoming, Progress, Transport},
@@ -46,7 +54,8 @@ pub(crate) struct Connection {
     /// Unix time of the connection, in seconds.
     online_time: u64,
     session: Session,
-    transport: Transport,
+    /// None while the client is away.
+    transport: Option<Transport>,
     batch: Batch,
     pace: Pace,
     /// What is waited for, while it is.
@@ -54,6 +63,9 @@ pub(crate) struct Connection {
     verifying: Option<BoxFuture<'static, Verdict>>,
     authority: Option<Authority>,
     presence: Option<Presence>,
+    /// Of a session that may be resumed.
+    resume: Option<Box<Resume>>,
+    away: Option<Away>,
     /// Frames for which there is no scene, or no room on the way to it.
     backlog: Backlog,
     /// When to stop waiting for a scene.
@@ -65,6 +77,21 @@ pub(crate) struct Connection {
 /// A connection's own handle. A seat may keep the handle for longer: if the task
 /// is torn down, what was lent must not keep the socket open.
 struct Own(Arc<Handle>);
+
+/// A client whose socket is lost is waited for until then, and then gone for this
+/// reason.
+#[derive(Clone, Copy)]
+struct Away {
+    until: Instant,
+    reason: CloseReason,
+}
+
+/// How the task of a connection ends.
+enum Outcome {
+    End(End),
+    /// Its client goes on with a session, in another task.
+    Resume(ResumeToken, u64),
+}
 
 /// What a connection has waited for.
 enum Wake {
@@ -99,13 +126,15 @@ impl Connection {
             client,
             online_time,
             session: Session::default(),
-            transport,
+            transport: Some(transport),
             batch: Batch::default(),
             pace: Pace::new(&shared.rules, client.since),
             plan: None,
             verifying: None,
             authority: None,
             presence: None,
+            resume: None,
+            away: None,
             backlog: Backlog::new(&shared.held),
             give_up: None,
             timer: Box::pin(sleep_until(client.since + shared.rules.verify_timeout())),
@@ -117,27 +146,29 @@ impl Connection {
     pub(crate) async fn run(mut self: Box<Self>) {
         // Not as steps that are futures: each of those would stand in the task of
         // every connection, for as long as it lives.
-        let end = poll_fn(|cx| self.poll_end(cx)).await;
-        Box::pin(self.finish(end)).await;
+        match poll_fn(|cx| self.poll_end(cx)).await {
+            Outcome::End(end) => Box::pin(self.finish(end)).await,
+            Outcome::Resume(token, received) => Box::pin(self.bring_back(token, received)).await,
+        }
     }
 
     /// Looks how things stand, waits for something, does what follows, and goes
     /// round again.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         loop {
             let plan = match self.plan.take() {
                 Some(plan) => plan,
                 None => match self.look() {
                     Ok(plan) => plan,
-                    Err(end) => return Poll::Ready(end),
+                    Err(end) => return Poll::Ready(Outcome::End(end)),
                 },
             };
             let Poll::Ready(wake) = self.poll_wake(cx, &plan) else {
                 self.plan = Some(plan);
                 return Poll::Pending;
             };
-            if let Some(end) = self.follow(wake, plan.deadline) {
-                return Poll::Ready(end);
+            if let Some(outcome) = self.follow(wake, plan.deadline) {
+                return Poll::Ready(outcome);
             }
         }
     }
@@ -147,8 +178,15 @@ impl Connection {
         let mail = self.handle.collect(&mut self.batch);
         self.count(mail.taken);
         let end = match mail.asked {
-            Some(reason) => self.on(Event::Ended(reason)),
-            None if mail.stirred => self.go_on(),
+            Some(reason) => self.end(reason),
+            // A gate that is going is nothing to come back to.
+            None if self.away.is_some() && self.shared.connections.is_draining() => {
+                self.end(CloseReason::Draining)
+            }
+            None if mail.stirred => {
+                self.look_at_the_door();
+                self.go_on()
+            }
             None => None,
         };
         match end {
@@ -158,10 +196,10 @@ impl Connection {
     }
 
     /// Does what follows from what was waited for.
-    fn follow(&mut self, wake: Wake, deadline: Option<Deadline>) -> Option<End> {
-        match wake {
-            Wake::Socket(Progress::Incoming(incoming)) => self.hear(incoming),
-            Wake::Socket(Progress::Ended(reason)) => self.on(Event::Ended(reason)),
+    fn follow(&mut self, wake: Wake, deadline: Option<Deadline>) -> Option<Outcome> {
+        let end = match wake {
+            Wake::Socket(Progress::Incoming(incoming)) => return self.hear(incoming),
+            Wake::Socket(Progress::Ended(reason)) => self.lose(reason),
             Wake::Socket(Progress::Written) | Wake::Mail => None,
             Wake::Verdict(verdict) => {
                 self.verifying = None;
@@ -169,7 +207,7 @@ impl Connection {
                     self.authority = Some(authority);
                     accepted
                 });
-                self.on(Event::Verified(outcome))
+                return self.on(Event::Verified(outcome));
             }
             Wake::Room => self.send(Backlog::let_in),
             Wake::Time => {
@@ -180,15 +218,18 @@ impl Connection {
                 match due {
                     Due::Look => None,
                     Due::GiveUp => self.give_up(),
-                    Due::End(reason) => self.on(Event::Ended(reason)),
+                    Due::End(reason) => self.end(reason),
                 }
             }
-        }
+        };
+        end.map(Outcome::End)
     }
 
     /// Something has changed on the way to the scene, or in what clients may do.
     fn go_on(&mut self) -> Option<End> {
-        self.transport.set_max_body(self.shared.frame_bytes());
+        if let Some(transport) = &mut self.transport {
+            transport.set_max_body(self.shared.frame_bytes());
+        }
         self.give_up = self
             .presence
             .as_ref()?
@@ -219,6 +260,9 @@ impl Connection {
         } else {
             Stage::Waiting
         };
+        if let Some(Away { until, reason }) = self.away {
+            return self.pace.wait(until, reason, self.give_up);
+        }
         let blocked = self.backlog.pause();
         let now = Instant::now();
         let plan = self.pace.plan(stage, blocked, self.give_up, now);
@@ -232,10 +276,11 @@ impl Connection {
     fn poll_wake(&mut self, cx: &mut Context<'_>, plan: &Plan) -> Poll<Wake> {
         // The socket comes first: what the others are for is looked at in each
         // round anyway, or does not happen while the socket is read.
-        match self
-            .transport
-            .poll_progress(cx, plan.reading, &mut self.batch)
-        {
+        let progress = match &mut self.transport {
+            Some(transport) => transport.poll_progress(cx, plan.reading, &mut self.batch),
+            None => Poll::Pending,
+        };
+        match progress {
             Poll::Ready(Progress::Written) => {
                 let taken = self.handle.refill(&mut self.batch);
                 self.count(taken);
@@ -284,7 +329,7 @@ impl Connection {
     }
 
     /// Hears what one read has brought, as far as the client may send it now.
-    fn hear(&mut self, mut incoming: Incoming) -> Option<End> {
+    fn hear(&mut self, mut incoming: Incoming) -> Option<Outcome> {
         let now = Instant::now();
         for left in (0..FRAMES_AT_ONCE).rev() {
             self.pace.hear(now);
@@ -293,52 +338,174 @@ impl Connection {
                 metrics.frames_in.increment(1);
                 let bytes = HEAD_BYTES + frame.body.len();
                 metrics.bytes_in.increment(bytes as u64);
-                if let Some(end) = self.on(Event::Frame(frame)) {
-                    return Some(end);
+                if let Some(outcome) = self.on(Event::Frame(frame)) {
+                    return Some(outcome);
                 }
             }
             if left == 0 || self.backlog.pause().is_some() || !self.pace.has_room(now) {
                 break;
             }
-            incoming = match self.transport.next_read()? {
+            incoming = match self.transport.as_mut()?.next_read()? {
                 Ok(frame) => Incoming::Frame(frame),
-                Err(reason) => return self.on(Event::Ended(reason)),
+                Err(reason) => return self.end(reason).map(Outcome::End),
             };
         }
         None
     }
 
+    /// The session ends.
+    fn end(&mut self, reason: CloseReason) -> Option<End> {
+        match self.session.on(Event::Ended(reason))? {
+            Effect::End(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The socket is lost. A client that may come back is waited for.
+    fn lose(&mut self, reason: CloseReason) -> Option<End> {
+        let is_loss = matches!(reason, CloseReason::SocketError | CloseReason::ClientClosed);
+        // A gate that is going is nothing to come back to.
+        let is_over = !is_loss || self.shared.connections.is_draining();
+        let time = self.shared.resume_time();
+        let (Some(_), Some(time), false) = (&self.resume, time, is_over) else {
+            return self.end(reason);
+        };
+        self.transport = None;
+        self.handle.part(&mut self.batch);
+        self.batch = Batch::default();
+        let until = Instant::now() + time;
+        self.away = Some(Away { until, reason });
+        self.shared.sessions.metrics.away.increment(1);
+        self.note("client is away");
+        None
+    }
+
+    /// Whether the client has come back.
+    fn look_at_the_door(&mut self) {
+        let Some(resume) = &self.resume else { return };
+        let Some(mut newcomer) = resume.newcomer() else {
+            return;
+        };
+        let answer = encode_resumed(resume.received.count());
+        let lent = newcomer.transport.lend();
+        let rejoined = self
+            .handle
+            .rejoin(newcomer.received, answer, lent, &mut self.batch);
+        let (why, lent) = match rejoined {
+            Ok((batch, lent)) => return self.change_socket(*newcomer, batch, lent),
+            Err(refusal) => refusal,
+        };
+        newcomer.transport.take_back(lent);
+        match why {
+            // It is over in a moment.
+            NoRejoin::NotYet => {
+                resume.put_back(newcomer);
+                self.handle.stir();
+            }
+            NoRejoin::Refused(CountError::Forgotten { .. }) => {
+                newcomer.refuse(CloseReason::ResumeRefused);
+            }
+            NoRejoin::Refused(_) => newcomer.refuse(CloseReason::ProtocolError),
+        }
+    }
+
+    /// The client is back, and its socket is this connection's from now on. Of the one
+    /// before there is a batch that was not written, and what was lent of it.
+    fn change_socket(&mut self, newcomer: Newcomer, batch: Batch, lent: Option<OwnedWriteHalf>) {
+        let Newcomer {
+            mut transport,
+            client,
+            mut place,
+            left,
+            ..
+        } = newcomer;
+        transport.set_max_body(self.shared.frame_bytes());
+        let before = self.transport.replace(transport).map(|mut before| {
+            before.take_back(lent);
+            (before, batch)
+        });
+        place.succeed(&mut self.place, &self.handle.0);
+        self.place = place;
+        self.client.moved(&client);
+        self.pace.back(Instant::now());
+        if self.away.take().is_some() {
+            self.shared.sessions.metrics.away.decrement(1);
+        }
+        self.note("client is back");
+        // That task closes the one before.
+        let _ = left.send(Left {
+            socket: before,
+            reason: CloseReason::Replaced,
+            resumed: true,
+        });
+    }
+
+    /// Something that happened to the session, for those who look.
+    fn note(&self, what: &'static str) {
+        if let Some(presence) = &self.presence {
+            let session_id = presence.session_id().as_str();
+            let ip = self.client.ip.to_canonical();
+            debug!(session_id, login = %presence.login(), %ip, "{what}");
+        }
+    }
+
     /// Lets the session decide, and does it.
-    fn on(&mut self, event: Event) -> Option<End> {
-        match self.session.on(event)? {
+    fn on(&mut self, event: Event) -> Option<Outcome> {
+        let end = match self.session.on(event)? {
             Effect::Verify(key) => {
                 if let Err(reason) = self.place.speak() {
-                    return self.on(Event::Ended(reason));
+                    return self.end(reason).map(Outcome::End);
                 }
                 let asking = verification::ask(&self.shared, key, self.online_time, self.client.ip);
                 self.verifying = Some(asking);
                 None
             }
+            Effect::Resume(token, received) => return Some(Outcome::Resume(token, received)),
             Effect::Enter(accepted) => self.enter(&accepted),
-            Effect::Forward(frame) => self.forward(frame),
+            Effect::Forward(frame) => self.take(frame),
             Effect::Pong(body) => {
                 self.handle.push(encode_frame(CMD_PING, 0, &body), false);
                 None
             }
+            Effect::Acknowledged(count) => match self.handle.acknowledge(count) {
+                Ok(()) => None,
+                Err(_) => self.end(CloseReason::ProtocolError),
+            },
             Effect::End(end) => Some(end),
+        };
+        end.map(Outcome::End)
+    }
+
+    /// What a client that was let in is told, and the way back where it asked for one.
+    fn answer(&mut self, accepted: &Accepted) -> Answer {
+        let offered = self.shared.resume_time();
+        let time = offered.filter(|_| self.session.wishes_resume());
+        let frame = match time {
+            None => encode_frame(CMD_VERIFY, 0, &accepted.reply),
+            Some(time) => {
+                let token = ResumeToken(rand::random());
+                let resume = Resume::new(&self.shared, token, &self.handle.0);
+                self.resume = Some(Box::new(resume));
+                self.session.grant_resume();
+                let offer = ResumeOffer {
+                    token,
+                    seconds: u32::try_from(time.as_secs()).unwrap_or(u32::MAX),
+                    reply: accepted.reply.clone(),
+                };
+                offer.encode()
+            }
+        };
+        Answer {
+            frame,
+            may_come_back: time.is_some(),
+            online_time: self.online_time,
         }
     }
 
     /// Lets the client in.
     fn enter(&mut self, accepted: &Accepted) -> Option<End> {
-        let (authority, online_time) = (self.authority?, self.online_time);
-        match Presence::enter(
-            &self.shared,
-            &self.handle.0,
-            accepted,
-            authority,
-            online_time,
-        ) {
+        let (authority, answer) = (self.authority?, self.answer(accepted));
+        match Presence::enter(&self.shared, &self.handle.0, accepted, authority, answer) {
             Ok(presence) => {
                 debug!(
                     session_id = presence.session_id().as_str(), login = %presence.login(),
@@ -347,10 +514,20 @@ impl Connection {
                 self.presence = Some(presence);
                 None
             }
-            Err(NoEntry::Refused(reason)) => self.on(Event::Ended(reason)),
+            Err(NoEntry::Refused(reason)) => self.end(reason),
             // The next step hears why.
             Err(NoEntry::Closing) => None,
         }
+    }
+
+    /// A message of the client has come.
+    fn take(&mut self, frame: Frame) -> Option<End> {
+        if let Some(resume) = &mut self.resume
+            && let Some(count) = resume.received.take(frame.body.len())
+        {
+            self.handle.tell_count(count);
+        }
+        self.forward(frame)
     }
 
     /// Sends a frame to the scene, now or when it can be.
@@ -368,7 +545,44 @@ impl Connection {
         };
         match send(&mut self.backlog, way, self.shared.bound()) {
             Ok(()) => None,
-            Err(reason) => self.on(Event::Ended(reason)),
+            Err(reason) => self.end(reason),
+        }
+    }
+
+    /// Leaves the client at the door of its session, and closes what is left.
+    async fn bring_back(mut self: Box<Self>, token: ResumeToken, received: u64) {
+        let shared = Arc::clone(&self.shared);
+        // Nobody but this task has written here.
+        let lent = self
+            .handle
+            .shut(CloseReason::Replaced, &mut self.batch)
+            .await;
+        let Some(mut transport) = self.transport.take() else {
+            return;
+        };
+        transport.take_back(lent);
+        let (left_tx, left_rx) = oneshot::channel();
+        let client = self.client;
+        let newcomer = Newcomer {
+            transport,
+            client,
+            place: self.place,
+            received,
+            left: left_tx,
+        };
+        shared.resumables.knock(token, Box::new(newcomer));
+        let Ok(left) = left_rx.await else { return };
+        let refused = (!left.resumed).then_some(left.reason);
+        shared.sessions.metrics.resumed(refused);
+        if let Some(reason) = refused {
+            client.record(&shared, reason, None);
+        }
+        if let Some((transport, batch)) = left.socket {
+            let end = End {
+                reason: left.reason,
+                text: None,
+            };
+            transport.close(batch, Farewell::of(&end)).await;
         }
     }
 
@@ -378,17 +592,21 @@ impl Connection {
             .record(&self.shared, end.reason, self.presence.as_ref());
         self.shared.sessions.metrics.unsent(self.backlog.len());
         let lent = self.handle.shut(end.reason, &mut self.batch).await;
-        self.transport.take_back(lent);
         self.backlog.clear();
         self.presence = None;
+        self.resume = None;
+        if self.away.take().is_some() {
+            self.shared.sessions.metrics.away.decrement(1);
+        }
         // Those who are crowded out are many: as many hear of it as there are
         // hands to tell them.
         let crowd = end.reason == CloseReason::CrowdedOut;
         let hand = crowd.then(|| self.shared.refusals.try_acquire());
-        if matches!(hand, Some(Err(_))) {
-            drop(self.transport);
-        } else {
-            self.transport.close(self.batch, Farewell::of(&end)).await;
+        if let Some(mut transport) = self.transport.take()
+            && !matches!(hand, Some(Err(_)))
+        {
+            transport.take_back(lent);
+            transport.close(self.batch, Farewell::of(&end)).await;
         }
         drop(hand);
         // The script may let in a client that is not there any more. It keeps its

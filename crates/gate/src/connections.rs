@@ -138,6 +138,11 @@ impl Connections {
         }
     }
 
+    /// Whether the gate is about to go.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
     /// So many at most from now on. Those who are there stay, and newcomers wait
     /// until enough of them have gone.
     pub(crate) fn set_limits(&self, limits: &Limits) {
@@ -223,6 +228,17 @@ impl Place {
         }
         self.stage = Stage::Session;
         Ok(())
+    }
+}
+
+impl Place {
+    /// This connection goes on with the session of the one `before`, and `handle` is its
+    /// own. It is no more than one session, whatever the bound.
+    pub(crate) fn succeed(&mut self, before: &mut Place, handle: &Arc<Handle>) {
+        let of = &self.connections;
+        of.silent().remove(&self.number);
+        of.handles.insert(self.number, Arc::clone(handle));
+        self.stage = std::mem::replace(&mut before.stage, Stage::Neither);
     }
 }
 
@@ -355,7 +371,7 @@ mod tests {
     fn drain_sends_away_who_is_not_in_and_who_comes_later() {
         let connections = connections(100, 100, 1);
         let (before, active, after) = (handle(), handle(), handle());
-        active.activate("hello".into());
+        active.activate("hello".into(), false);
         let ip = "127.0.0.1".parse().unwrap();
         let _before = connections.enter(ip, &before).unwrap();
         let _active = connections.enter(ip, &active).unwrap();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use protocol::v1::CloseReason;
+use protocol::{client::resume::CountError, v1::CloseReason};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::{
@@ -41,6 +41,15 @@ pub(crate) struct Mail {
     pub(crate) stirred: bool,
     /// Frames and bytes that have just been put into the batch.
     pub(crate) taken: Taken,
+}
+
+/// Why a client does not get its session back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRejoin {
+    /// Somebody is in the middle of a write to the socket before.
+    NotYet,
+    /// Its count makes no sense, or what it lacks is not kept any more.
+    Refused(CountError),
 }
 
 /// What a flush came to.
@@ -134,6 +143,13 @@ impl<S: Direct> Handle<S> {
         let _ = write_now(&mut socket, batch);
 
         let mut mailbox = self.lock();
+        if mailbox.away {
+            // The connection was lost meanwhile: what was in hand went with it.
+            mailbox.outbound.settle(batch);
+            *batch = Batch::default();
+            mailbox.writer = Writer::Nobody;
+            return (taken, Flushed::Done);
+        }
         mailbox.socket = Some(socket);
         let written = batch.is_written();
         if written {
@@ -163,6 +179,68 @@ impl<S: Direct> Handle<S> {
     /// Frames and bytes that wait, or are being written.
     pub(crate) fn queued(&self) -> Taken {
         self.lock().outbound.queued()
+    }
+
+    /// For the connection's own task: the connection is lost. What was being written
+    /// goes with it; a client that may come back is written to again then.
+    pub(crate) fn part(&self, batch: &mut Batch) {
+        let mut mailbox = self.lock();
+        mailbox.away = true;
+        mailbox.socket = None;
+        if let Some(mut rest) = mailbox.rest.take() {
+            mailbox.outbound.settle(&mut rest);
+        }
+        mailbox.outbound.settle(batch);
+        if mailbox.writer == Writer::Task {
+            mailbox.writer = Writer::Nobody;
+        }
+    }
+
+    /// For the connection's own task: the client is back over `socket` and says how many
+    /// messages have come. The batch is the one that is written there, with `answer` as its
+    /// first frame; what was in it, and the socket before, is given back.
+    pub(crate) fn rejoin(
+        &self,
+        received: u64,
+        answer: Bytes,
+        socket: Option<S>,
+        batch: &mut Batch,
+    ) -> Result<(Batch, Option<S>), (NoRejoin, Option<S>)> {
+        let mut mailbox = self.lock();
+        if mailbox.writer == Writer::Deliverer {
+            return Err((NoRejoin::NotYet, socket));
+        }
+        if let Err(error) = mailbox.outbound.resume(received) {
+            return Err((NoRejoin::Refused(error), socket));
+        }
+        if let Some(rest) = mailbox.rest.take() {
+            *batch = *rest;
+        }
+        mailbox.outbound.settle(batch);
+        let before = std::mem::take(batch);
+        batch.push(answer);
+        mailbox.away = false;
+        // Those who deliver wait until it is written.
+        mailbox.writer = Writer::Task;
+        Ok((before, std::mem::replace(&mut mailbox.socket, socket)))
+    }
+
+    /// Whether the client is away.
+    #[cfg(test)]
+    pub(crate) fn is_away(&self) -> bool {
+        self.lock().away
+    }
+
+    /// For the connection's own task: the client says how many messages have come.
+    pub(crate) fn acknowledge(&self, count: u64) -> Result<(), CountError> {
+        self.lock().outbound.acknowledge(count)
+    }
+
+    /// For the connection's own task: the client is to be told how many of its messages
+    /// have come.
+    pub(crate) fn tell_count(&self, count: u64) {
+        let mut mailbox = self.lock();
+        mailbox.outbound.tell(count);
     }
 
     /// Asks the connection to end.
@@ -207,12 +285,15 @@ impl<S: Direct> Handle<S> {
     }
 
     /// The client is let in and given this `answer`, unless somebody has asked for
-    /// the end by now.
-    pub(crate) fn activate(&self, answer: Bytes) -> bool {
+    /// the end by now. What is sent to one that may come back is kept.
+    pub(crate) fn activate(&self, answer: Bytes, may_come_back: bool) -> bool {
         let mut mailbox = self.lock();
         let strange = matches!(mailbox.stage, Stage::Strange);
         if strange {
             mailbox.stage = Stage::Active;
+            if may_come_back {
+                mailbox.outbound.keep();
+            }
             let _ = mailbox.push(answer, false);
         }
         strange
@@ -329,13 +410,13 @@ mod tests {
         handle.close(CloseReason::Draining);
         let mail = handle.collect(&mut Batch::default());
         assert_eq!(mail.asked, Some(CloseReason::Replaced));
-        assert!(!handle.activate("hello".into()));
+        assert!(!handle.activate("hello".into(), false));
     }
 
     #[test]
     fn only_strangers_are_closed_as_strangers() {
         let handle = stranger();
-        assert!(handle.activate("hello".into()));
+        assert!(handle.activate("hello".into(), false));
         handle.close_stranger(CloseReason::Draining);
         assert_eq!(handle.collect(&mut Batch::default()).asked, None);
     }
@@ -344,7 +425,7 @@ mod tests {
     fn drain_is_announced_to_those_who_are_in_behind_their_answer() {
         let (stranger, active) = (stranger(), stranger());
         assert_eq!(active.push("too early".into(), false), Pushed::Closing);
-        active.activate("hello".into());
+        active.activate("hello".into(), false);
         for handle in [&stranger, &active] {
             handle.drain(&"draining".into());
         }

@@ -53,6 +53,7 @@ mod presence;
 mod rate;
 mod replaced;
 mod requests;
+mod resume;
 mod seat;
 mod session;
 mod sessions;

@@ -15,6 +15,8 @@ pub(crate) struct Mailbox<S> {
     pub(crate) stage: Stage,
     /// Who holds the session has changed, or room has been made.
     pub(crate) stirred: bool,
+    /// The client's connection is lost, and it may come back: nothing is written.
+    pub(crate) away: bool,
     /// It is on a list of those that are to be flushed.
     pub(crate) listed: bool,
     pub(crate) writer: Writer,
@@ -78,6 +80,7 @@ impl<S> Mailbox<S> {
             outbound,
             stage: Stage::Strange,
             stirred: false,
+            away: false,
             listed: false,
             writer: Writer::Nobody,
             socket: None,
@@ -104,9 +107,9 @@ impl<S> Mailbox<S> {
         }
     }
 
-    /// The task's next batch, unless a deliverer is at it.
+    /// The task's next batch, unless a deliverer is at it, or nobody is there to read it.
     pub(crate) fn refill(&mut self, batch: &mut Batch) -> Taken {
-        if self.writer == Writer::Deliverer {
+        if self.writer == Writer::Deliverer || self.away {
             return (0, 0);
         }
         if let Some(rest) = self.rest.take() {

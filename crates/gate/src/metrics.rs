@@ -15,6 +15,10 @@ use crate::{
 
 /// Sessions that have been let in and are not gone.
 const SESSIONS: &str = "redrabbit_gate_sessions";
+/// Those of them whose client is away, and may come back.
+const AWAY: &str = "redrabbit_gate_sessions_away";
+/// Clients that came back, by `outcome`: `resumed`, or the reason why not.
+const RESUMES: &str = "redrabbit_gate_resumes_total";
 /// Sessions that may be.
 const SESSIONS_LIMIT: &str = "redrabbit_gate_sessions_limit";
 /// Frames, and bytes, that wait in the send queues of all sessions.
@@ -50,6 +54,7 @@ const VERIFY: &str = "redrabbit_gate_verify_seconds";
 /// The gate's counters.
 pub(crate) struct Metrics {
     pub(crate) sessions: Gauge,
+    pub(crate) away: Gauge,
     pub(crate) frames_in: Counter,
     pub(crate) bytes_in: Counter,
     pub(crate) frames_out: Counter,
@@ -90,6 +95,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         Metrics {
             sessions: gauge!(SESSIONS),
+            away: gauge!(AWAY),
             frames_in: counter!(FRAMES, "direction" => "in"),
             bytes_in: counter!(BYTES, "direction" => "in"),
             frames_out: counter!(FRAMES, "direction" => "out"),
@@ -123,6 +129,12 @@ impl Metrics {
     /// A connection is gone.
     pub(crate) fn gone(&self, kind: Kind) {
         gauge!(CONNECTIONS, "transport" => kind.as_str()).decrement(1);
+    }
+
+    /// A client has come back, and got its session or this reason.
+    pub(crate) fn resumed(&self, refused: Option<CloseReason>) {
+        let outcome = refused.map_or("resumed", close_reason_name);
+        counter!(RESUMES, "outcome" => outcome).increment(1);
     }
 
     /// A connection ends.

@@ -4,6 +4,9 @@
 use std::{collections::VecDeque, io::IoSlice, sync::Arc};
 
 use bytes::{Buf, Bytes};
+use protocol::client::resume::{CountError, Sent, encode_ack, is_message};
+
+use topology::Limits;
 
 use crate::{latest::Latest, live::Amount};
 
@@ -21,6 +24,17 @@ pub(crate) struct Outbound {
     /// Waiting and being written.
     frames: usize,
     bytes: usize,
+    /// Of a client that may resume.
+    kept: Option<Box<Kept>>,
+}
+
+/// What a client that may resume costs.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Messages that have left the queue.
+    sent: Sent,
+    /// How many of its own the client is to be told to have come.
+    ack: Option<u64>,
 }
 
 /// What may wait for each client now.
@@ -28,21 +42,25 @@ pub(crate) struct Outbound {
 pub(crate) struct SendRoom {
     frames: Amount,
     bytes: Amount,
+    /// Of what was written and has not been acknowledged.
+    kept_bytes: Amount,
 }
 
 impl SendRoom {
     /// Those of a gate with these limits.
-    pub(crate) fn new(frames: usize, bytes: usize) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         SendRoom {
-            frames: Amount::new(frames),
-            bytes: Amount::new(bytes),
+            frames: Amount::new(limits.send_queue_frames),
+            bytes: Amount::new(limits.send_queue_bytes),
+            kept_bytes: Amount::new(limits.resume_bytes),
         }
     }
 
     /// As much from now on. What waits goes out.
-    pub(crate) fn set(&self, frames: usize, bytes: usize) {
-        self.frames.set(frames);
-        self.bytes.set(bytes);
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.frames.set(limits.send_queue_frames);
+        self.bytes.set(limits.send_queue_bytes);
+        self.kept_bytes.set(limits.resume_bytes);
     }
 }
 
@@ -75,7 +93,11 @@ impl Outbound {
     /// For so many frames and bytes.
     #[cfg(test)]
     pub(crate) fn new(frames: usize, bytes: usize) -> Self {
-        Outbound::within(&Arc::new(SendRoom::new(frames, bytes)))
+        Outbound::within(&Arc::new(SendRoom {
+            frames: Amount::new(frames),
+            bytes: Amount::new(bytes),
+            kept_bytes: Amount::new(bytes),
+        }))
     }
 
     /// For as much as there is room now.
@@ -86,7 +108,39 @@ impl Outbound {
             latest: Latest::default(),
             frames: 0,
             bytes: 0,
+            kept: None,
         }
+    }
+
+    /// From here on messages are kept until they are acknowledged.
+    pub(crate) fn keep(&mut self) {
+        self.kept = Some(Box::default());
+    }
+
+    /// The client is to be told, with what goes out next, that so many of its messages
+    /// have come.
+    pub(crate) fn tell(&mut self, count: u64) {
+        if let Some(kept) = &mut self.kept {
+            kept.ack = Some(count);
+        }
+    }
+
+    /// The client says how many messages have come.
+    pub(crate) fn acknowledge(&mut self, count: u64) -> Result<(), CountError> {
+        let kept = self.kept.as_mut();
+        kept.map_or(Ok(()), |kept| kept.sent.acknowledge(count))
+    }
+
+    /// The client is back on another connection and says how many messages have come:
+    /// the others go out again.
+    pub(crate) fn resume(&mut self, count: u64) -> Result<(), CountError> {
+        let Some(kept) = &mut self.kept else {
+            return Ok(());
+        };
+        kept.sent.resume(count)?;
+        // The answer says it.
+        kept.ack = None;
+        Ok(())
     }
 
     /// Puts a frame behind those that wait, or, as the `latest` of its `cmd`, in
@@ -134,8 +188,9 @@ impl Outbound {
             return (0, 0);
         }
         self.settle(batch);
+        let waited = self.waiting.len();
         while batch.taken_frames < BATCH_FRAMES && batch.taken_bytes < BATCH_BYTES {
-            let Some(frame) = self.waiting.pop_front() else {
+            let Some(frame) = self.take() else {
                 break;
             };
             start_small(&mut batch.frames);
@@ -143,7 +198,8 @@ impl Outbound {
             batch.taken_bytes += frame.len();
             batch.frames.push_back(frame);
         }
-        self.latest.advance(batch.taken_frames, self.waiting.len());
+        let left = waited - self.waiting.len();
+        self.latest.advance(left, self.waiting.len());
         // A queue that was long once need not stay large.
         if self.waiting.is_empty() && self.waiting.capacity() > BATCH_FRAMES {
             self.waiting = VecDeque::new();
@@ -151,7 +207,31 @@ impl Outbound {
         (batch.taken_frames, batch.taken_bytes)
     }
 
-    /// Once a batch has been written: it counts no more.
+    /// The next frame to be written.
+    fn take(&mut self) -> Option<Bytes> {
+        let Some(kept) = &mut self.kept else {
+            return self.waiting.pop_front();
+        };
+        // Neither was counted when it was pushed.
+        let again = kept.ack.take().map(encode_ack);
+        if let Some(frame) = again.or_else(|| kept.sent.next_out()) {
+            self.frames += 1;
+            self.bytes += frame.len();
+            return Some(frame);
+        }
+        let frame = self.waiting.pop_front()?;
+        if !is_message(&frame) {
+            return Some(frame);
+        }
+        kept.sent.push(frame);
+        let frame = kept.sent.next_out();
+        let room = &self.room;
+        kept.sent
+            .keep_within(room.frames.get(), room.kept_bytes.get());
+        frame
+    }
+
+    /// Once a batch has been written, or never will be: it counts no more.
     pub(crate) fn settle(&mut self, batch: &mut Batch) {
         self.frames -= std::mem::take(&mut batch.taken_frames);
         self.bytes -= std::mem::take(&mut batch.taken_bytes);
@@ -159,11 +239,17 @@ impl Outbound {
 
     /// Whether nothing waits. Something may still be being written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        let owes = |kept: &Kept| kept.ack.is_some() || kept.sent.has_next();
+        self.waiting.is_empty() && !self.kept.as_deref().is_some_and(owes)
     }
 
     /// Takes all that waits, for a last batch.
     pub(crate) fn take_all(&mut self, batch: &mut Batch) {
+        if let Some(kept) = &mut self.kept {
+            batch
+                .frames
+                .extend(std::iter::from_fn(|| kept.sent.next_out()));
+        }
         batch.frames.append(&mut self.waiting);
         self.latest = Latest::default();
     }

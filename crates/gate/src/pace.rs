@@ -215,6 +215,34 @@ impl Pace {
         }
     }
 
+    /// What to do while the client is away, until it is given up for this reason.
+    pub(crate) fn wait(
+        &self,
+        until: Instant,
+        reason: CloseReason,
+        give_up: Option<Instant>,
+    ) -> Plan {
+        let end = Deadline {
+            at: until,
+            due: Due::End(reason),
+        };
+        let given_up = give_up.map(|at| Deadline {
+            at,
+            due: Due::GiveUp,
+        });
+        Plan {
+            reading: false,
+            stopped: None,
+            deadline: given_up.into_iter().chain([end]).min_by_key(|d| d.at),
+        }
+    }
+
+    /// The client is back: it is listened to anew.
+    pub(crate) fn back(&mut self, now: Instant) {
+        self.heard = now;
+        self.pressing = None;
+    }
+
     /// Forgives a client that has left room for a while.
     fn notice_break(&mut self, now: Instant) {
         let allowance = self.rules.allowance();

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use protocol::{
-    Login, SessionId,
-    client::{CMD_VERIFY, encode_frame},
-    v1::CloseReason,
-};
+use bytes::Bytes;
+use protocol::{Login, SessionId, v1::CloseReason};
 use session::gate::Life;
 use tracing::error;
 
@@ -18,6 +15,15 @@ use crate::{
 pub(crate) struct Presence {
     shared: Arc<Shared>,
     seat: Arc<Seat>,
+}
+
+/// What a client that was let in is told.
+pub(crate) struct Answer {
+    pub(crate) frame: Bytes,
+    /// It may go on over another connection when this one is lost.
+    pub(crate) may_come_back: bool,
+    /// When it connected, Unix time in seconds.
+    pub(crate) online_time: u64,
 }
 
 /// Why a client that was let in does not enter.
@@ -37,14 +43,14 @@ impl Presence {
         handle: &Arc<Handle>,
         accepted: &Accepted,
         authority: Authority,
-        online_time: u64,
+        answer: Answer,
     ) -> Result<Presence, NoEntry> {
         let Shared {
             sessions, group, ..
         } = &**shared;
         let seat = Arc::new(Seat::new(
             (accepted.login, accepted.session_id.clone()),
-            online_time,
+            answer.online_time,
             Arc::clone(handle),
             shared.new_window(),
         ));
@@ -63,7 +69,7 @@ impl Presence {
         // finds that it was not.
         let refusal = if !sessions.owner.admits(authority) {
             Some(NoEntry::Refused(CloseReason::VerifyUnavailable))
-        } else if !handle.activate(encode_frame(CMD_VERIFY, 0, &accepted.reply)) {
+        } else if !handle.activate(answer.frame, answer.may_come_back) {
             Some(NoEntry::Closing)
         } else {
             None

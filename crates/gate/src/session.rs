@@ -13,18 +13,21 @@
 use bytes::Bytes;
 use protocol::{
     Login, SessionId,
-    client::{CMD_PING, Frame},
+    client::{
+        CMD_ACK, CMD_PING, FLAG_CLOSED, FLAG_RESUME, Frame,
+        resume::{ResumeToken, decode_count, decode_resume},
+    },
     v1::CloseReason,
 };
-
-/// On a verification frame: the client would like to resume. This gate does
-/// not offer it, and a client that is told nothing of it goes on without.
-const FLAG_RESUME: u16 = 2;
 
 /// A connection, from the first byte to the last.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     state: State,
+    /// The client would like to come back when its connection is lost.
+    wishes_resume: bool,
+    /// It may.
+    resumable: bool,
 }
 
 /// What happens to a connection.
@@ -43,12 +46,16 @@ pub(crate) enum Event {
 pub(crate) enum Effect {
     /// Ask the verifying scene about this session key.
     Verify(String),
+    /// Give the client its session back, of which so many messages have come.
+    Resume(ResumeToken, u64),
     /// Tell the client, then let it enter its scene.
     Enter(Accepted),
     /// Send this to the scene that holds the session.
     Forward(Frame),
     /// Answer a ping.
     Pong(Bytes),
+    /// So many messages have come to the client.
+    Acknowledged(u64),
     /// Tell the client, close.
     End(End),
 }
@@ -95,6 +102,11 @@ impl Session {
         match (&self.state, event) {
             (State::Closed, _) => None,
             (_, Event::Ended(reason)) => Some(self.end(reason, None)),
+            (State::Connected, Event::Frame(frame))
+                if (frame.cmd, frame.flags) == (CMD_ACK, FLAG_RESUME) =>
+            {
+                Some(self.resume(&frame))
+            }
             (State::Connected, Event::Frame(frame)) => Some(self.verification(frame)),
             (State::Verifying, Event::Frame(_)) => {
                 Some(self.end(CloseReason::UnverifiedFrame, None))
@@ -123,6 +135,16 @@ impl Session {
         matches!(self.state, State::Connected)
     }
 
+    /// Whether the client would like to come back when its connection is lost.
+    pub(crate) fn wishes_resume(&self) -> bool {
+        self.wishes_resume
+    }
+
+    /// It may: from here on there are acknowledgements.
+    pub(crate) fn grant_resume(&mut self) {
+        self.resumable = true;
+    }
+
     /// Whether the client has been let in.
     pub(crate) fn is_active(&self) -> bool {
         matches!(self.state, State::Active)
@@ -132,6 +154,7 @@ impl Session {
         if frame.flags & !FLAG_RESUME != 0 {
             return self.end(CloseReason::ProtocolError, None);
         }
+        self.wishes_resume = frame.flags & FLAG_RESUME != 0;
         let refusal = match String::from_utf8(frame.body.into()) {
             Ok(key) if !key.is_empty() => {
                 self.state = State::Verifying;
@@ -143,7 +166,25 @@ impl Session {
         self.end(CloseReason::VerifyRefused, Some(refusal.to_owned()))
     }
 
+    /// Nothing follows: whatever comes of it, this connection has no session.
+    fn resume(&mut self, frame: &Frame) -> Effect {
+        match decode_resume(&frame.body) {
+            Some((token, received)) => {
+                self.state = State::Closed;
+                Effect::Resume(token, received)
+            }
+            None => self.end(CloseReason::ProtocolError, None),
+        }
+    }
+
     fn message(&mut self, frame: Frame) -> Effect {
+        if self.resumable && frame.cmd == CMD_ACK {
+            return match (frame.flags, decode_count(&frame.body)) {
+                (0, Some(count)) => Effect::Acknowledged(count),
+                (FLAG_CLOSED, _) => self.end(CloseReason::ClientClosed, None),
+                _ => self.end(CloseReason::ProtocolError, None),
+            };
+        }
         if frame.flags != 0 {
             return self.end(CloseReason::ProtocolError, None);
         }
@@ -235,6 +276,43 @@ mod tests {
         assert_eq!(end.reason, CloseReason::ProtocolError);
     }
 
+    fn ack(flags: u16, body: &'static [u8]) -> Event {
+        Event::Frame(Frame {
+            cmd: CMD_ACK,
+            flags,
+            body: body.into(),
+        })
+    }
+
+    #[test]
+    fn client_that_may_resume_acknowledges_and_says_goodbye() {
+        let mut session = active();
+        assert!(!session.wishes_resume());
+        session.grant_resume();
+        let count = b"\x07\0\0\0\0\0\0\0";
+        assert_eq!(session.on(ack(0, count)), Some(Effect::Acknowledged(7)));
+        let end = ended(session.on(ack(FLAG_CLOSED, b"")));
+        assert_eq!(end.reason, CloseReason::ClientClosed);
+        for (flags, body) in [(0, &b"\x07"[..]), (FLAG_RESUME, count)] {
+            let mut session = active();
+            session.grant_resume();
+            let end = ended(session.on(ack(flags, body)));
+            assert_eq!(end.reason, CloseReason::ProtocolError);
+        }
+    }
+
+    #[test]
+    fn first_frame_may_be_a_token_and_nothing_follows_it() {
+        let mut session = Session::default();
+        let token = ResumeToken(*b"0123456789abcdef");
+        let body = b"0123456789abcdef\x07\0\0\0\0\0\0\0";
+        let effect = session.on(ack(FLAG_RESUME, body));
+        assert_eq!(effect, Some(Effect::Resume(token, 7)));
+        assert_eq!(session.on(frame(1, 0, "x")), None);
+        let end = ended(Session::default().on(ack(FLAG_RESUME, b"short")));
+        assert_eq!(end.reason, CloseReason::ProtocolError);
+    }
+
     #[test]
     fn frame_before_the_answer_ends_the_connection() {
         let mut session = Session::default();
@@ -321,6 +399,9 @@ mod tests {
                         prop_assert_ne!(frame.cmd, CMD_PING);
                     }
                     Some(Effect::Pong(_)) => prop_assert_eq!(entered, 1),
+                    Some(Effect::Resume(..) | Effect::Acknowledged(_)) => {
+                        prop_assert!(false, "nobody has asked for it");
+                    }
                     Some(Effect::End(_)) => ends += 1,
                 }
             }

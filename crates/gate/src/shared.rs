@@ -1,6 +1,9 @@
 //! What all connections of a gate share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use daemon::LogPace;
 use protocol::NodeName;
@@ -13,9 +16,10 @@ use crate::{
     connections::{Bounds, Connections},
     group::Group,
     handle::Handle,
-    live::Amount,
+    live::{Amount, Span},
     outbound::{Outbound, SendRoom},
     pace::Rules,
+    resume::Resumables,
     sessions::Sessions,
     window::{SessionRoom, SessionWindow},
 };
@@ -51,6 +55,9 @@ pub(crate) struct Shared {
     /// The largest body of a frame from a client.
     frame_bytes: Amount,
     send_room: Arc<SendRoom>,
+    /// How long a client that asked for it may be away.
+    resume_time: Span,
+    pub(crate) resumables: Resumables,
     session_room: Arc<SessionRoom>,
     /// How much of a session may wait, here or at its scene.
     held_frames: Amount,
@@ -73,10 +80,9 @@ impl Shared {
             connections: Arc::new(Connections::new(Bounds::new(limits))),
             rules: Arc::new(Rules::new(limits)),
             frame_bytes: Amount::new(limits.frame_bytes),
-            send_room: Arc::new(SendRoom::new(
-                limits.send_queue_frames,
-                limits.send_queue_bytes,
-            )),
+            resume_time: Span::new(limits.resume_time),
+            resumables: Resumables::default(),
+            send_room: Arc::new(SendRoom::new(limits)),
             session_room: Arc::new(SessionRoom::new(frames, bytes)),
             held_frames: Amount::new(frames),
             held_bytes: Amount::new(bytes),
@@ -114,14 +120,19 @@ impl Shared {
         self.frame_bytes.get()
     }
 
+    /// How long a client that asks for it may be away, if it may at all.
+    pub(crate) fn resume_time(&self) -> Option<Duration> {
+        Some(self.resume_time.get()).filter(|time| !time.is_zero())
+    }
+
     /// Other limits from now on, for those who are there as well.
     pub(crate) fn set_limits(&self, limits: &Limits) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let Bound { frames, bytes } = bound(limits);
         self.rules.set(limits);
         self.frame_bytes.set(limits.frame_bytes);
-        self.send_room
-            .set(limits.send_queue_frames, limits.send_queue_bytes);
+        self.send_room.set(limits);
+        self.resume_time.set(limits.resume_time);
         self.session_room.set(frames, bytes);
         self.held_frames.set(frames);
         self.held_bytes.set(bytes);

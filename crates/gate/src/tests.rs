@@ -4,6 +4,7 @@
 mod bad_input;
 mod change;
 mod channels;
+mod cuts;
 mod delivery;
 mod drain;
 mod hold;
@@ -13,6 +14,7 @@ mod limits;
 mod live;
 mod owner;
 mod pressure;
+mod resume;
 mod scene;
 mod websocket;
 
@@ -53,6 +55,8 @@ pub(crate) fn limits() -> Limits {
         frames_per_second: 200,
         frame_burst: 400,
         rate_patience: Duration::from_secs(30),
+        resume_time: Duration::from_secs(30),
+        resume_bytes: 64 * 1024,
         sessions_per_gate: 50_000,
         unverified_per_gate: 2_048,
         connections_per_address: 256,

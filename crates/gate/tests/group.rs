@@ -76,6 +76,8 @@ fn limits() -> Limits {
         frames_per_second: 1_000_000,
         frame_burst: 1_000_000,
         rate_patience: Duration::from_secs(30),
+        resume_time: Duration::from_secs(30),
+        resume_bytes: 64 * 1024,
         sessions_per_gate: 50_000,
         unverified_per_gate: 2_048,
         connections_per_address: 256,

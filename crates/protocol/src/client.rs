@@ -5,6 +5,8 @@
 //! binary message holds exactly one frame. It is the framing of the clients of
 //! 2013, so that they still work.
 
+pub mod resume;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The bytes of a frame's head.
@@ -14,8 +16,15 @@ pub const HEAD_BYTES: usize = 8;
 pub const CMD_VERIFY: u16 = 0;
 /// From a client: answered by the gate with the same body.
 pub const CMD_PING: u16 = u16::MAX;
+/// How many messages have come, in both directions, where a connection may be
+/// [resumed](resume). With [`FLAG_RESUME`] from a client: it goes on with a session; with
+/// [`FLAG_CLOSED`]: it ends it.
+pub const CMD_ACK: u16 = u16::MAX - 1;
 /// On the gate's `cmd` 0: the connection ends, for the reason in the body.
 pub const FLAG_CLOSED: u16 = 1;
+/// From a client, on its first frame: it would like to resume. From the gate, on the
+/// answer: it may.
+pub const FLAG_RESUME: u16 = 2;
 /// On the gate's `cmd` 0: a notice for the client, in a word; the connection goes
 /// on. The only word so far is `draining`: it will be closed soon, and another
 /// gate is to be had.
@@ -24,7 +33,7 @@ pub const FLAG_NOTICE: u16 = 4;
 /// One message of or to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is, in the game's own numbers; 0 and 65535 are the gate's.
+    /// What it is, in the game's own numbers; 0, 65534 and 65535 are the gate's.
     pub cmd: u16,
     /// 0, but for what the gate itself means by it.
     pub flags: u16,

@@ -25,6 +25,7 @@ pub fn close_reason_name(reason: CloseReason) -> &'static str {
         CloseReason::GroupLost => "group_lost",
         CloseReason::Draining => "draining",
         CloseReason::CrowdedOut => "crowded_out",
+        CloseReason::ResumeRefused => "resume_refused",
     }
 }
 
@@ -34,7 +35,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_protocol_in_lower_case() {
-        for number in 0..=19 {
+        for number in 0..=20 {
             let reason = CloseReason::try_from(number).unwrap();
             let expected = reason
                 .as_str_name()
@@ -43,7 +44,7 @@ mod tests {
             assert_eq!(close_reason_name(reason), expected);
         }
         assert!(
-            CloseReason::try_from(20).is_err(),
+            CloseReason::try_from(21).is_err(),
             "a reason without a test"
         );
     }

@@ -160,6 +160,8 @@ fn limits(settings: &Settings) -> Option<Limits> {
         frames_per_second: settings.number(&at("frames_per_second"))?,
         frame_burst: settings.number(&at("frame_burst"))?,
         rate_patience: settings.duration(&at("rate_patience"))?,
+        resume_time: settings.duration(&at("resume_time"))?,
+        resume_bytes: settings.number(&at("resume_bytes"))?,
         sessions_per_gate: settings.number(&at("sessions_per_gate"))?,
         unverified_per_gate: settings.number(&at("unverified_per_gate"))?,
         connections_per_address: settings.number(&at("connections_per_address"))?,

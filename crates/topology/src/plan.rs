@@ -129,6 +129,8 @@ pub struct Limits {
     pub frames_per_second: u32,
     pub frame_burst: u32,
     pub rate_patience: Duration,
+    pub resume_time: Duration,
+    pub resume_bytes: usize,
     pub sessions_per_gate: usize,
     pub unverified_per_gate: usize,
     pub connections_per_address: usize,

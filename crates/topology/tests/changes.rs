@@ -94,7 +94,11 @@ fn other(document: Document, section: Section, name: &str) -> &'static str {
         (_, Section::Limits, name) if name.ends_with("timeout") || name.ends_with("patience") => {
             "7s"
         }
-        (_, Section::Limits, "handler_warn" | "scene_hold" | "lease" | "drain_grace") => "7s",
+        (
+            _,
+            Section::Limits,
+            "handler_warn" | "scene_hold" | "lease" | "drain_grace" | "resume_time",
+        ) => "7s",
         (_, Section::Limits, _) => "77",
         other => panic!("no other value for {other:?}"),
     }

@@ -14,7 +14,20 @@ pub(super) const SECTION: Section = Section {
         Metric::gauge(
             "redrabbit_gate_sessions",
             &[],
-            "Clients that have been let in and are there.",
+            "Clients that have been let in, and are there or may come back.",
+        ),
+        Metric::gauge(
+            "redrabbit_gate_sessions_away",
+            &[],
+            "Those of them whose connection is lost, and who may come back.",
+        ),
+        Metric::counter(
+            "redrabbit_gate_resumes_total",
+            &[(
+                "outcome",
+                "`resumed`, `resume_refused`, `replaced` by a later one, `protocol_error`",
+            )],
+            "Clients that have come back to go on with their session.",
         ),
         Metric::gauge(
             "redrabbit_gate_sessions_limit",
@@ -49,7 +62,7 @@ pub(super) const SECTION: Section = Section {
                 `verify_unavailable`, `unverified_frame`, `protocol_error`, `frame_too_large`, \
                 `idle`, `slow_consumer`, `rate_limited`, `gate_full`, `address_full`, \
                 `replaced`, `closed_by_scene`, `scene_lost`, `group_lost`, `draining`, \
-                `crowded_out`",
+                `crowded_out`, `resume_refused`",
             )],
             "Connections that ended, those refused among them.",
         ),

@@ -126,17 +126,6 @@ async fn flags_on_a_later_frame_are_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn client_that_wants_to_resume_is_let_in_without() {
-    let fixture = Fixture::start().await;
-    let mut socket = fixture.socket().await;
-    let wish = encode_frame(9, 2, b"ok:alice");
-    socket.write_all(&wish).await.unwrap();
-    let answer = next_frame(&mut socket, &mut BytesMut::new()).await;
-    assert_eq!((answer.cmd, answer.flags), (0, 0));
-    assert_eq!(answer.body, "hello alice");
-}
-
-#[tokio::test]
 async fn client_that_resets_is_gone() {
     let fixture = Fixture::start().await;
     let mut socket = fixture.socket().await;

@@ -105,6 +105,12 @@ pub(super) const KEYS: &[Key] = &[
         "frames that a client may send at once"),
     key(Section::Limits, "rate_patience", Kind::Duration(1, 24 * HOUR), Default("30s"), Effect::Live,
         "a client that has sent faster than that for so long, without a pause, is closed"),
+    key(Section::Limits, "resume_time", Kind::Duration(0, HOUR), Default("30s"), Effect::Live,
+        "a client that asks for it and loses its connection may come back for so long, and \
+         misses nothing; 0s is not at all"),
+    key(Section::Limits, "resume_bytes", Kind::Size(1, GIB), Default("64KiB"), Effect::Live,
+        "bytes that were written to such a client and are kept until it says that they have \
+         come; one that lacks more has to log in anew"),
     key(Section::Limits, "sessions_per_gate", Kind::Count(1, 10_000_000), Default("50000"), Effect::Live,
         "clients that a gate takes"),
     key(Section::Limits, "unverified_per_gate", Kind::Count(1, 10_000_000), Default("2048"), Effect::Live,

@@ -1,0 +1,89 @@
+"""Frames, as they stand on the wire: proto/clients.md."""
+
+import struct
+from typing import NamedTuple
+
+from .errors import ProtocolBroken
+
+CMD_VERIFY = 0
+CMD_ACK = 65534
+CMD_PING = 65535
+FLAG_CLOSED = 1
+FLAG_RESUME = 2
+FLAG_NOTICE = 4
+
+# No message of a gate is larger.
+MAX_BODY_BYTES = 1 << 20
+
+_HEAD = struct.Struct("<IHH")
+_COUNT = struct.Struct("<Q")
+_OFFER = struct.Struct("<16sI")
+
+
+class Frame(NamedTuple):
+    """What it is, what the gate means by it, and its bytes."""
+
+    cmd: int
+    flags: int
+    body: bytes
+
+
+def encode_frame(cmd: int, flags: int, body: bytes) -> bytes:
+    return _HEAD.pack(len(body), cmd, flags) + body
+
+
+class FrameDecoder:
+    """Cuts bytes into frames, however they come."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def push(self, data: bytes) -> list[Frame]:
+        self._kept += data
+        frames, at = [], 0
+        while len(self._kept) - at >= _HEAD.size:
+            size, cmd, flags = _HEAD.unpack_from(self._kept, at)
+            if size > MAX_BODY_BYTES:
+                raise ProtocolBroken("a frame of %d bytes" % size)
+            end = at + _HEAD.size + size
+            if end > len(self._kept):
+                break
+            frames.append(Frame(cmd, flags, bytes(self._kept[at + _HEAD.size : end])))
+            at = end
+        del self._kept[:at]
+        return frames
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last frame was whole."""
+        return not self._kept
+
+
+def encode_ack(count: int) -> bytes:
+    """So many messages have come."""
+    return encode_frame(CMD_ACK, 0, _COUNT.pack(count))
+
+
+def encode_resume(token: bytes, received: int) -> bytes:
+    """The first frame of a client that comes back."""
+    return encode_frame(CMD_ACK, FLAG_RESUME, token + _COUNT.pack(received))
+
+
+def encode_goodbye() -> bytes:
+    """The client goes for good."""
+    return encode_frame(CMD_ACK, FLAG_CLOSED, b"")
+
+
+def decode_count(body: bytes) -> int:
+    if len(body) != _COUNT.size:
+        raise ProtocolBroken("a count that is none")
+    (count,) = _COUNT.unpack(body)
+    return int(count)
+
+
+def decode_offer(body: bytes) -> tuple[bytes, int, bytes]:
+    """The token, the seconds that the gate waits, and what the game says."""
+    if len(body) < _OFFER.size:
+        raise ProtocolBroken("a way back that is none")
+    token, seconds = _OFFER.unpack_from(body)
+    return token, seconds, body[_OFFER.size :]

@@ -1,0 +1,630 @@
+// A client of a RedRabbit gate, for browsers (WebSocket) and Node (WebSocket or TCP).
+// This file is all of it: copy it. The protocol is in proto/clients.md.
+//
+//   const session = await Session.login("ws://127.0.0.1:10243", {
+//     key: "ann",
+//     onMessage: ({ cmd, body }) => console.log(cmd, decodeText(body)),
+//   });
+//   session.send(101, ["hello"]);
+//
+// A connection that is lost is replaced by another one, and no message is lost or comes
+// twice, if the gate offers that.
+
+/** A message of the game: what it is, and its bytes. */
+export interface Message {
+  cmd: number;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+/** A frame as it stands on the wire. */
+export interface Frame extends Message {
+  flags: number;
+}
+
+export interface Options {
+  /** Says who the player is: whatever the game wants it to be. */
+  key: string;
+  /** Whether to go on over another connection when one is lost; true unless said. */
+  resume?: boolean;
+  onMessage?: (message: Message) => void;
+  /** The connection is lost, and tried again. What is sent meanwhile is kept. */
+  onAway?: () => void;
+  /** There is another connection, and nothing was lost. */
+  onBack?: () => void;
+  /** The gate has let the player in anew; so many messages that were sent may be lost. */
+  onFresh?: (reply: Uint8Array<ArrayBuffer>, lost: number) => void;
+  /** The gate is about to go, and will close the connection. */
+  onDraining?: () => void;
+  /** Nothing follows, and why. Not after `close`. */
+  onClosed?: (error: GateError) => void;
+  /** The WebSocket to be used where there is none of the platform's. */
+  webSocket?: new (url: string) => WebSocket;
+}
+
+/** Why a session does not begin, or has ended. */
+export class GateError extends Error {
+  /** A word of the gate's, such as `replaced`; `socket_error` if there was none. */
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.name = "GateError";
+    this.reason = reason;
+  }
+}
+
+export const CMD_VERIFY = 0;
+export const CMD_ACK = 65534;
+export const CMD_PING = 65535;
+export const FLAG_CLOSED = 1;
+export const FLAG_RESUME = 2;
+export const FLAG_NOTICE = 4;
+
+const HEAD_BYTES = 8;
+/** No message of a gate is larger. */
+const MAX_BODY_BYTES = 1 << 20;
+/** As many messages, and bytes, may wait for the gate's word that they have come. */
+const MAX_KEPT = 1024;
+const MAX_KEPT_BYTES = 256 * 1024;
+const ACK_MESSAGES = 16;
+const ACK_BYTES = 16 * 1024;
+const PING_MS = 20_000;
+const SILENCE_MS = 45_000;
+const ATTEMPT_MS = 5_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function decodeText(body: Uint8Array<ArrayBuffer>): string {
+  return decoder.decode(body);
+}
+
+export function decodeJson(body: Uint8Array<ArrayBuffer>): unknown {
+  return JSON.parse(decodeText(body));
+}
+
+export function encodeFrame(cmd: number, flags: number, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(HEAD_BYTES + body.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, body.length, true);
+  view.setUint16(4, cmd, true);
+  view.setUint16(6, flags, true);
+  frame.set(body, HEAD_BYTES);
+  return frame;
+}
+
+/** Cuts bytes into frames, however they come. */
+export class Decoder {
+  #kept = new Uint8Array(0);
+
+  push(bytes: Uint8Array<ArrayBuffer>): Frame[] {
+    const all = new Uint8Array(this.#kept.length + bytes.length);
+    all.set(this.#kept);
+    all.set(bytes, this.#kept.length);
+    const view = new DataView(all.buffer);
+    const frames: Frame[] = [];
+    let at = 0;
+    while (all.length - at >= HEAD_BYTES) {
+      const size = view.getUint32(at, true);
+      if (size > MAX_BODY_BYTES) throw broken(`a frame of ${size} bytes`);
+      const end = at + HEAD_BYTES + size;
+      if (end > all.length) break;
+      frames.push({
+        cmd: view.getUint16(at + 4, true),
+        flags: view.getUint16(at + 6, true),
+        body: all.slice(at + HEAD_BYTES, end),
+      });
+      at = end;
+    }
+    this.#kept = all.slice(at);
+    return frames;
+  }
+
+  /** Whether the last frame was whole. */
+  get isEmpty(): boolean {
+    return this.#kept.length === 0;
+  }
+}
+
+/** Messages that are sent, and kept until the gate says that they have come. */
+export class Sent {
+  #before = 0;
+  #kept: Uint8Array<ArrayBuffer>[] = [];
+  #gone = 0;
+  #bytes = 0;
+  #acked = 0;
+
+  get kept(): number {
+    return this.#kept.length;
+  }
+
+  get isFull(): boolean {
+    return this.#kept.length >= MAX_KEPT || this.#bytes >= MAX_KEPT_BYTES;
+  }
+
+  push(frame: Uint8Array<ArrayBuffer>): void {
+    this.#kept.push(frame);
+    this.#bytes += frame.length;
+  }
+
+  /** The next that goes out on this connection. */
+  next(): Uint8Array<ArrayBuffer> | undefined {
+    const frame = this.#kept[this.#gone];
+    if (frame) this.#gone += 1;
+    return frame;
+  }
+
+  acknowledge(count: number): void {
+    if (count > this.#before + this.#kept.length || count < this.#acked) {
+      throw broken(`${count} messages have come, it says`);
+    }
+    this.#acked = count;
+    const come = this.#kept.splice(0, count - this.#before);
+    for (const frame of come) this.#bytes -= frame.length;
+    this.#before = count;
+    this.#gone = Math.max(0, this.#gone - come.length);
+  }
+
+  /** There is another connection: what has not come goes out again. */
+  resume(count: number): void {
+    this.acknowledge(count);
+    this.#gone = 0;
+  }
+
+  /** Nobody will ever say that they have come. */
+  forget(): void {
+    this.acknowledge(this.#before + this.#kept.length);
+  }
+}
+
+/** How many messages have come. */
+export class Received {
+  #count = 0;
+  #told = 0;
+  #bytes = 0;
+
+  /** A message has come. Says what the gate is to be told, if it is time to. */
+  take(bodyBytes: number): number | undefined {
+    this.#count += 1;
+    this.#bytes += bodyBytes;
+    const isDue = this.#count - this.#told >= ACK_MESSAGES || this.#bytes >= ACK_BYTES;
+    return isDue ? this.tell() : undefined;
+  }
+
+  tell(): number {
+    this.#told = this.#count;
+    this.#bytes = 0;
+    return this.#count;
+  }
+}
+
+export function encodeAck(count: number): Uint8Array<ArrayBuffer> {
+  return encodeFrame(CMD_ACK, 0, encodeCount(count));
+}
+
+export function encodeResume(token: Uint8Array<ArrayBuffer>, received: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(24);
+  body.set(token);
+  body.set(encodeCount(received), 16);
+  return encodeFrame(CMD_ACK, FLAG_RESUME, body);
+}
+
+function encodeCount(count: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(8);
+  new DataView(body.buffer).setBigUint64(0, BigInt(count), true);
+  return body;
+}
+
+export function decodeCount(body: Uint8Array<ArrayBuffer>): number {
+  if (body.length !== 8) throw broken("a count that is none");
+  return Number(new DataView(body.buffer, body.byteOffset, 8).getBigUint64(0, true));
+}
+
+/** A connection, whatever it is made of. */
+interface Wire {
+  send(frame: Uint8Array<ArrayBuffer>): void;
+  close(): void;
+}
+
+interface Hearer {
+  frame(frame: Frame): void;
+  /** Nothing follows; once. */
+  lost(error: GateError): void;
+}
+
+type State = "opening" | "asking" | "up" | "away" | "over";
+
+/** A login, over as many connections as it takes. */
+export class Session {
+  /** What the game said when it let the player in last. */
+  reply: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #url: string;
+  #options: Options;
+  #state: State = "opening";
+  #wire: Wire | undefined;
+  #sent = new Sent();
+  #received = new Received();
+  #token: Uint8Array<ArrayBuffer> | undefined;
+  #patienceMs = 0;
+  #heardAt = 0;
+  #timers = new Set<ReturnType<typeof setTimeout>>();
+  #waiting: (() => void)[] = [];
+
+  private constructor(url: string, options: Options) {
+    this.#url = url;
+    this.#options = options;
+  }
+
+  /**
+   * Connects to `ws://host:port`, `wss://host:port` or, in Node, `tcp://host:port`, and
+   * logs in. Fails with a GateError: its `reason` is what the game or the gate said.
+   */
+  static async login(url: string, options: Options): Promise<Session> {
+    const session = new Session(url, options);
+    try {
+      await session.#logIn();
+    } catch (error) {
+      session.#finish();
+      throw error;
+    }
+    session.#ping();
+    return session;
+  }
+
+  get isConnected(): boolean {
+    return this.#state === "up";
+  }
+
+  get isResumable(): boolean {
+    return this.#token !== undefined;
+  }
+
+  /**
+   * Sends a message: bytes as they are, a text as UTF-8, all else as JSON. It goes now, or
+   * when there is a connection again. Throws when the session is over, and when 1,024
+   * messages or 256 KiB wait for the gate's word: wait for `ready` then.
+   */
+  send(cmd: number, body: unknown): void {
+    if (this.#state === "over") throw new GateError("closed", "the session is over");
+    if (this.#sent.isFull) throw new GateError("full", "the gate is slower than this sends: await ready()");
+    const bytes =
+      body instanceof Uint8Array ? body : encoder.encode(typeof body === "string" ? body : JSON.stringify(body));
+    this.#sent.push(encodeFrame(cmd, 0, new Uint8Array(bytes)));
+    this.#write();
+  }
+
+  /** Waits until there is room for a message, or the session is over. */
+  async ready(): Promise<void> {
+    while (this.#sent.isFull && this.#state !== "over") {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Ends the session: the game hears of it at once. */
+  close(): void {
+    if (this.#token && this.#state === "up") {
+      this.#wire?.send(encodeFrame(CMD_ACK, FLAG_CLOSED, new Uint8Array(0)));
+    }
+    this.#finish();
+  }
+
+  async #logIn(): Promise<void> {
+    const flags = this.#options.resume === false ? 0 : FLAG_RESUME;
+    const key = encodeFrame(CMD_VERIFY, flags, encoder.encode(this.#options.key));
+    await this.#open(key, (answer) => this.#enter(answer));
+  }
+
+  #enter(answer: Frame): void {
+    if (answer.cmd !== CMD_VERIFY) throw broken("no answer to the login");
+    this.#sent = new Sent();
+    this.#received = new Received();
+    this.#token = undefined;
+    this.reply = answer.body;
+    if (answer.flags & FLAG_RESUME) {
+      if (answer.body.length < 20) throw broken("a way back that is none");
+      this.#token = answer.body.slice(0, 16);
+      this.#patienceMs = 1000 * new DataView(answer.body.buffer).getUint32(16, true);
+      this.reply = answer.body.slice(20);
+    }
+    this.#state = "up";
+  }
+
+  /** Opens a connection, sends its first frame, and takes the answer: messages may follow at once. */
+  async #open(first: Uint8Array<ArrayBuffer>, take: (answer: Frame) => void): Promise<void> {
+    this.#state = "asking";
+    return new Promise((resolve, reject) => {
+      let wire: Wire | undefined;
+      let isAnswered = false;
+      let isGivenUp = false;
+      const fail = (error: GateError) => {
+        isGivenUp = true;
+        wire?.close();
+        reject(error);
+      };
+      const stop = this.#after(ATTEMPT_MS * 3, () => fail(new GateError("socket_error", `${this.#url} does not answer`)));
+      const hearer: Hearer = {
+        frame: (frame) => {
+          this.#heardAt = Date.now();
+          if (isAnswered) return this.#hear(frame);
+          isAnswered = true;
+          stop();
+          if (frame.cmd === CMD_VERIFY && frame.flags & FLAG_CLOSED) {
+            const reason = decodeText(frame.body);
+            return fail(new GateError(reason, `the gate does not let ${this.#options.key} in: ${reason}`));
+          }
+          if (this.isOver) return fail(new GateError("closed", "the session is over"));
+          try {
+            this.#wire = wire;
+            take(frame);
+            resolve();
+          } catch (error) {
+            this.#wire = undefined;
+            fail(error instanceof GateError ? error : broken(String(error)));
+          }
+        },
+        lost: (error) => {
+          if (!isAnswered) return stop(), reject(error);
+          if (this.#wire === wire) this.#lose(error);
+        },
+      };
+      connect(this.#url, this.#options.webSocket, hearer).then(
+        (made) => {
+          wire = made;
+          if (isGivenUp || this.isOver) wire.close();
+          else wire.send(first);
+        },
+        (error: GateError) => (stop(), reject(error)),
+      );
+    });
+  }
+
+  #hear(frame: Frame): void {
+    try {
+      this.#take(frame);
+    } catch (error) {
+      this.#end(error instanceof GateError ? error : broken(String(error)));
+    }
+  }
+
+  #take({ cmd, flags, body }: Frame): void {
+    if (cmd === CMD_VERIFY && flags & FLAG_CLOSED) {
+      const reason = decodeText(body);
+      return this.#end(new GateError(reason, `the gate has closed the session: ${reason}`));
+    }
+    if (cmd === CMD_VERIFY) {
+      // Words that we do not know are for clients who do.
+      if (decodeText(body) === "draining") this.#options.onDraining?.();
+      return;
+    }
+    if (cmd === CMD_PING) return;
+    if (cmd === CMD_ACK && this.#token) {
+      this.#sent.acknowledge(decodeCount(body));
+      this.#wake();
+      return;
+    }
+    const due = this.#received.take(body.length);
+    if (due !== undefined && this.#token) this.#wire?.send(encodeAck(due));
+    this.#options.onMessage?.({ cmd, body });
+  }
+
+  #write(): void {
+    if (this.#state !== "up" || !this.#wire) return;
+    for (let frame = this.#sent.next(); frame; frame = this.#sent.next()) this.#wire.send(frame);
+    if (!this.#token) this.#sent.forget();
+  }
+
+  /** The connection is lost. That is the end, unless there is a way back. */
+  #lose(error: GateError): void {
+    if (this.#state !== "up") return;
+    this.#wire?.close();
+    this.#wire = undefined;
+    if (!this.#token || error.reason !== "socket_error") return this.#end(error);
+    this.#state = "away";
+    this.#options.onAway?.();
+    void this.#comeBack(Date.now() + this.#patienceMs);
+  }
+
+  async #comeBack(until: number): Promise<void> {
+    let pause = FIRST_PAUSE_MS;
+    for (;;) {
+      try {
+        return await this.#resume();
+      } catch (error) {
+        if (this.isOver) return;
+        const failure = error instanceof GateError ? error : broken(String(error));
+        if (failure.reason === "resume_refused") return this.#beginAfresh();
+        if (failure.reason !== "socket_error") return this.#end(failure);
+        if (Date.now() + pause > until) return this.#end(failure);
+      }
+      await new Promise<void>((resolve) => this.#after(pause * (0.5 + Math.random() / 2), resolve));
+      if (this.isOver) return;
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+    }
+  }
+
+  async #resume(): Promise<void> {
+    const token = this.#token;
+    if (!token) throw broken("no way back");
+    await this.#open(encodeResume(token, this.#received.tell()), (answer) => this.#goOn(answer));
+  }
+
+  #goOn(answer: Frame): void {
+    if (answer.cmd !== CMD_ACK || !(answer.flags & FLAG_RESUME)) throw broken("no answer to who comes back");
+    this.#sent.resume(decodeCount(answer.body));
+    this.#state = "up";
+    this.#options.onBack?.();
+    this.#write();
+    this.#wake();
+  }
+
+  async #beginAfresh(): Promise<void> {
+    const lost = this.#sent.kept;
+    try {
+      await this.#logIn();
+    } catch (error) {
+      if (!this.isOver) this.#end(error instanceof GateError ? error : broken(String(error)));
+      return;
+    }
+    if (this.isOver) return;
+    this.#options.onFresh?.(this.reply, lost);
+    this.#wake();
+  }
+
+  private get isOver(): boolean {
+    return this.#state === "over";
+  }
+
+  /** Asks the gate now and then whether it is there: that keeps the session, too. */
+  #ping(): void {
+    this.#after(PING_MS, () => {
+      if (this.#state === "up") {
+        if (Date.now() - this.#heardAt > SILENCE_MS) this.#lose(new GateError("socket_error", "the gate is silent"));
+        else this.#wire?.send(encodeFrame(CMD_PING, 0, new Uint8Array(0)));
+      }
+      if (!this.isOver) this.#ping();
+    });
+  }
+
+  #end(error: GateError): void {
+    if (this.isOver) return;
+    this.#finish();
+    this.#options.onClosed?.(error);
+  }
+
+  #finish(): void {
+    this.#state = "over";
+    this.#wire?.close();
+    this.#wire = undefined;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #after(ms: number, what: () => void): () => void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      what();
+    }, ms);
+    this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+  }
+}
+
+function broken(what: string): GateError {
+  return new GateError("protocol_error", `the gate has broken the protocol: ${what}`);
+}
+
+async function connect(url: string, webSocket: Options["webSocket"], hearer: Hearer): Promise<Wire> {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol === "tcp:") return overTcp(hostname.replace(/^\[|\]$/g, ""), Number(port), hearer);
+  const made = webSocket ?? globalThis.WebSocket;
+  if (!made) throw new GateError("address", "there is no WebSocket here: give one in the options, or use tcp://");
+  return overWebSocket(new made(url), url, hearer);
+}
+
+function overWebSocket(socket: WebSocket, url: string, hearer: Hearer): Promise<Wire> {
+  socket.binaryType = "arraybuffer";
+  let isLost = false;
+  const lost = (message: string) => {
+    if (!isLost) {
+      isLost = true;
+      hearer.lost(new GateError("socket_error", message));
+    }
+  };
+  return new Promise((resolve, reject) => {
+    socket.onopen = () =>
+      resolve({
+        send: (frame) => {
+          if (socket.readyState === socket.OPEN) socket.send(frame);
+        },
+        close: () => {
+          isLost = true;
+          socket.close();
+        },
+      });
+    socket.onerror = () => {
+      reject(new GateError("socket_error", `${url} cannot be reached`));
+      lost("the connection has failed");
+    };
+    socket.onclose = () => {
+      reject(new GateError("socket_error", `${url} has closed the connection`));
+      lost("the connection was lost");
+    };
+    socket.onmessage = ({ data }) => {
+      if (isLost) return;
+      try {
+        const whole = new Decoder();
+        const frames = whole.push(new Uint8Array(data as ArrayBuffer));
+        if (frames.length !== 1 || !whole.isEmpty) throw broken("a message that is not one frame");
+        hearer.frame(frames[0]!);
+      } catch (error) {
+        fail(error, hearer, () => socket.close());
+        isLost = true;
+      }
+    };
+  });
+}
+
+async function overTcp(host: string, port: number, hearer: Hearer): Promise<Wire> {
+  const name = "node:net";
+  const net = (await import(name)) as { connect(options: object): NodeSocket };
+  const socket = net.connect({ host, port, noDelay: true });
+  const frames = new Decoder();
+  let isLost = false;
+  const lost = (message: string) => {
+    if (!isLost) {
+      isLost = true;
+      hearer.lost(new GateError("socket_error", message));
+    }
+  };
+  return new Promise((resolve, reject) => {
+    socket.on("connect", () =>
+      resolve({
+        send: (frame) => void (socket.writable && socket.write(frame)),
+        close: () => {
+          isLost = true;
+          // What was written goes out first.
+          socket.destroySoon();
+        },
+      }),
+    );
+    socket.on("error", (error) => {
+      reject(new GateError("socket_error", `${host}:${port} cannot be reached: ${String(error)}`));
+      lost(String(error));
+    });
+    socket.on("close", () => lost("the connection was lost"));
+    socket.on("end", () => lost("the connection was lost"));
+    socket.on("data", (bytes) => {
+      if (isLost) return;
+      try {
+        for (const frame of frames.push(new Uint8Array(bytes as Uint8Array<ArrayBuffer>))) hearer.frame(frame);
+      } catch (error) {
+        fail(error, hearer, () => socket.destroy());
+        isLost = true;
+      }
+    });
+  });
+}
+
+function fail(error: unknown, hearer: Hearer, close: () => void): void {
+  close();
+  hearer.lost(error instanceof GateError ? error : broken(String(error)));
+}
+
+/** What is used of Node's sockets: its types are not needed for a browser. */
+interface NodeSocket {
+  writable: boolean;
+  write(bytes: Uint8Array): boolean;
+  destroy(): void;
+  destroySoon(): void;
+  on(event: string, hear: (value: unknown) => void): void;
+}

@@ -1,0 +1,48 @@
+// talk.mjs URL KEY MESSAGES: sends so many numbers as cmd 1, and ends with 0 when each has
+// come back once and in order. Prints how often the connection was lost.
+import { WebSocket } from "ws";
+import { Session, decodeText } from "../dist/redrabbit.js";
+
+const [url, key, messages] = process.argv.slice(2);
+const total = Number(messages);
+let heard = 0;
+let losses = 0;
+
+function end(error) {
+  console.error(error);
+  process.exit(1);
+}
+
+const options = {
+  key,
+  // Node has one of its own only since version 22.
+  webSocket: WebSocket,
+  onMessage: ({ cmd, body }) => {
+    heard += 1;
+    if (cmd !== 1 || decodeText(body) !== String(heard)) end(`${decodeText(body)} came in the place of ${heard}`);
+    if (heard === total) {
+      console.log(JSON.stringify({ losses }));
+      session.close();
+    }
+  },
+  onAway: () => (losses += 1),
+  onFresh: () => end("the gate does not have the session any more"),
+  onClosed: end,
+};
+
+// A connection may be cut before its login is answered: that is the application's to try again.
+async function login() {
+  for (;;) {
+    try {
+      return await Session.login(url, options);
+    } catch (error) {
+      if (error.reason !== "socket_error") end(error);
+    }
+  }
+}
+
+const session = await login();
+for (let number = 1; number <= total; number += 1) {
+  await session.ready();
+  session.send(1, String(number));
+}
