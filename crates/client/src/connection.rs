@@ -4,7 +4,7 @@ use bytes::Bytes;
 use protocol::client::{CMD_VERIFY, Frame};
 use tokio::net::ToSocketAddrs;
 
-use crate::{ClientError, Receiver, Sender, wire};
+use crate::{Address, ClientError, Receiver, Sender, address::Scheme, stream, wire};
 
 /// A connection to a gate.
 #[derive(Debug)]
@@ -22,14 +22,26 @@ pub struct Welcome {
 }
 
 impl Client {
-    /// Connects over TCP.
-    pub async fn connect_tcp(address: impl ToSocketAddrs) -> Result<Client, ClientError> {
-        wire::connect_tcp(address).await.map(Client::new)
+    /// Connects to an address of whatever kind.
+    pub async fn connect(address: &Address) -> Result<Client, ClientError> {
+        wire::connect(address).await.map(Client::new)
     }
 
-    /// Connects over WebSocket, to `ws://host:port` and whatever path.
+    /// Connects over TCP.
+    pub async fn connect_tcp(address: impl ToSocketAddrs) -> Result<Client, ClientError> {
+        let stream = stream::connect_tcp(address).await?;
+        Ok(Client::new(wire::frames(stream)))
+    }
+
+    /// Connects over WebSocket, to `ws://host:port` or `wss://host` and whatever path.
     pub async fn connect_websocket(url: &str) -> Result<Client, ClientError> {
-        wire::connect_websocket(url).await.map(Client::new)
+        let address: Address = url.parse()?;
+        if matches!(address.scheme(), Scheme::Tcp | Scheme::Tls) {
+            return Err(ClientError::Address {
+                url: url.to_owned(),
+            });
+        }
+        Client::connect(&address).await
     }
 
     fn new((writer, reader): (wire::Writer, wire::Reader)) -> Client {

@@ -41,8 +41,20 @@ pub enum ClientError {
     /// What came from the gate is a frame, but not one that belongs here.
     #[error("protocol broken by the gate: {0}")]
     Protocol(&'static str),
+    /// The gate's certificate is not one to believe, or it speaks no TLS.
+    #[error("no TLS with the gate: {0}")]
+    Tls(#[source] io::Error),
+    /// Nobody could be believed.
+    #[error("no authority to believe: {problem}")]
+    Trust {
+        /// What is wrong.
+        problem: String,
+    },
     /// The address is not one that the client can connect to.
-    #[error("`{url}` is no address of a gate: expected tcp://host:port or ws://host:port")]
+    #[error(
+        "`{url}` is no address of a gate: expected tcp://host:port, tls://host:port, \
+         ws://host:port or wss://host"
+    )]
     Address {
         /// What was given.
         url: String,

@@ -28,17 +28,22 @@
 //!
 //! A [`Session`] is the same for players: it goes on over another connection when one is
 //! lost, and neither side misses anything. A `Client` is one connection and no more.
-//! Neither has TLS: `wss` is for a proxy in front of the gate.
+//! Both speak TLS where the [`Address`] says so.
 
+mod address;
 mod connection;
 mod error;
 mod halves;
 mod session;
+mod stream;
+mod trust;
 mod wire;
 
+pub use address::Address;
 pub use connection::{Client, Welcome};
 pub use error::ClientError;
 pub use halves::{Receiver, Sender};
 pub use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, Frame};
-pub use session::{Address, Event, Session};
+pub use session::{Event, Session};
+pub use trust::Trust;
 pub use wire::MAX_FRAME_BYTES;

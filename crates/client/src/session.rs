@@ -1,6 +1,6 @@
 //! A session that outlives its connections.
 
-use std::{collections::VecDeque, io, str::FromStr, time::Duration};
+use std::{collections::VecDeque, io, time::Duration};
 
 use bytes::Bytes;
 use protocol::client::{
@@ -11,19 +11,10 @@ use rand::RngExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
-    ClientError, Welcome,
+    Address, ClientError, Welcome,
     halves::DRAINING,
     wire::{self, Reader, Writer},
 };
-
-/// Where a gate is: `tcp://host:port`, or `ws://host:port` and whatever path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// Frames one after the other; `host:port`.
-    Tcp(String),
-    /// One frame a message; the whole address.
-    WebSocket(String),
-}
 
 /// A login that goes on over another connection when one is lost, if its gate offers
 /// that: no message is lost or comes twice, in either direction.
@@ -126,8 +117,16 @@ impl Session {
     /// # Errors
     /// As [`Client::login`](crate::Client::login), and [`ClientError::Address`].
     pub async fn login(address: &str, session_key: &str) -> Result<Session, ClientError> {
+        Session::login_at(address.parse()?, session_key).await
+    }
+
+    /// Connects and logs in at an address that says whom to believe.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub async fn login_at(address: Address, session_key: &str) -> Result<Session, ClientError> {
         let mut session = Session {
-            address: address.parse()?,
+            address,
             session_key: session_key.to_owned(),
             link: None,
             way_back: None,
@@ -428,10 +427,7 @@ impl Session {
 
 impl Link {
     async fn open(address: &Address) -> Result<Link, ClientError> {
-        let (writer, reader) = match address {
-            Address::Tcp(address) => wire::connect_tcp(address).await?,
-            Address::WebSocket(url) => wire::connect_websocket(url).await?,
-        };
+        let (writer, reader) = wire::connect(address).await?;
         let now = Instant::now();
         Ok(Link {
             writer,
@@ -459,20 +455,6 @@ impl Link {
             }
             Ok(frame) => Ok(frame),
             Err(error) => Err(sent.err().unwrap_or(error)),
-        }
-    }
-}
-
-impl FromStr for Address {
-    type Err = ClientError;
-
-    fn from_str(text: &str) -> Result<Address, ClientError> {
-        match text.split_once("://") {
-            Some(("tcp", address)) if address.contains(':') => Ok(Address::Tcp(address.to_owned())),
-            Some(("ws", _)) => Ok(Address::WebSocket(text.to_owned())),
-            _ => Err(ClientError::Address {
-                url: text.to_owned(),
-            }),
         }
     }
 }

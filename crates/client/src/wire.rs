@@ -1,6 +1,6 @@
 //! The two ways to a gate, as a writer and a reader of frames each.
 
-use std::future::poll_fn;
+use std::{fmt, future::poll_fn};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{
@@ -8,19 +8,17 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use protocol::client::{Frame, FrameDecoder, HEAD_BYTES};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream, ToSocketAddrs,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, protocol::WebSocketConfig},
+    tungstenite::{Message, protocol::WebSocketConfig},
 };
 
-use crate::ClientError;
+use crate::{
+    Address, ClientError,
+    address::Scheme,
+    stream::{self, Stream},
+};
 
 /// The largest body that a client takes from its gate: more than any message
 /// between the nodes of a group may carry.
@@ -31,75 +29,90 @@ const READ_BYTES: usize = 16 * 1024;
 /// How much a writer gathers before it writes without being told to.
 const GATHER_BYTES: usize = 64 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
 /// Where encoded frames go.
-#[derive(Debug)]
 pub(crate) enum Writer {
-    Tcp {
-        socket: OwnedWriteHalf,
+    Bytes {
+        socket: Box<dyn AsyncWrite + Send + Sync + Unpin>,
         gathered: BytesMut,
     },
     WebSocket(SplitSink<Socket, Message>),
 }
 
 /// Where frames come from.
-#[derive(Debug)]
 pub(crate) enum Reader {
-    Tcp {
-        socket: OwnedReadHalf,
+    Bytes {
+        socket: Box<dyn AsyncRead + Send + Sync + Unpin>,
         buffer: BytesMut,
     },
     WebSocket(SplitStream<Socket>),
 }
 
-pub(crate) async fn connect_tcp(
-    address: impl ToSocketAddrs,
-) -> Result<(Writer, Reader), ClientError> {
-    let socket = TcpStream::connect(address).await?;
-    socket.set_nodelay(true)?;
-    let (read, write) = socket.into_split();
-    Ok((
-        Writer::Tcp {
+/// To whatever address.
+pub(crate) async fn connect(address: &Address) -> Result<(Writer, Reader), ClientError> {
+    let stream = stream::connect(address).await?;
+    match address.scheme() {
+        Scheme::Tcp | Scheme::Tls => Ok(frames(stream)),
+        Scheme::Ws | Scheme::Wss => messages(stream, address.url()).await,
+    }
+}
+
+/// One frame after the other.
+pub(crate) fn frames(stream: Stream) -> (Writer, Reader) {
+    let (read, write): (Box<dyn AsyncRead + Send + Sync + Unpin>, _) = match stream {
+        // Its halves do not wait for each other.
+        Stream::Plain(socket) => {
+            let (read, write) = socket.into_split();
+            let write: Box<dyn AsyncWrite + Send + Sync + Unpin> = Box::new(write);
+            (Box::new(read), write)
+        }
+        Stream::Tls(socket) => {
+            let (read, write) = tokio::io::split(*socket);
+            (Box::new(read), Box::new(write))
+        }
+    };
+    (
+        Writer::Bytes {
             socket: write,
             gathered: BytesMut::new(),
         },
-        Reader::Tcp {
+        Reader::Bytes {
             socket: read,
             buffer: BytesMut::new(),
         },
-    ))
+    )
 }
 
-pub(crate) async fn connect_websocket(url: &str) -> Result<(Writer, Reader), ClientError> {
-    let unusable = || ClientError::Address {
-        url: url.to_owned(),
-    };
-    let request = url.into_client_request().map_err(|_| unusable())?;
-    let uri = request.uri();
-    let host = uri.host().ok_or_else(unusable)?;
-    if uri.scheme_str() != Some("ws") {
-        return Err(unusable());
-    }
-    // A URL writes an IPv6 address in brackets, a resolver wants it bare.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let socket = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
-    socket.set_nodelay(true)?;
+/// A frame a message.
+async fn messages(stream: Stream, url: &str) -> Result<(Writer, Reader), ClientError> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(GATHER_BYTES)
         .max_message_size(Some(HEAD_BYTES + MAX_FRAME_BYTES))
         .max_frame_size(Some(HEAD_BYTES + MAX_FRAME_BYTES));
     let (socket, _) =
-        tokio_tungstenite::client_async_with_config(request, socket, Some(config)).await?;
+        tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await?;
     let (sink, stream) = socket.split();
     Ok((Writer::WebSocket(sink), Reader::WebSocket(stream)))
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
 }
 
 impl Writer {
     pub(crate) async fn feed(&mut self, frame: Bytes) -> Result<(), ClientError> {
         match self {
-            Writer::Tcp { gathered, .. } => {
+            Writer::Bytes { gathered, .. } => {
                 gathered.extend_from_slice(&frame);
                 if gathered.len() >= GATHER_BYTES {
                     self.flush().await?;
@@ -113,8 +126,8 @@ impl Writer {
     /// Waits until a frame can be [started](Self::start).
     pub(crate) async fn ready(&mut self) -> Result<(), ClientError> {
         match self {
-            Writer::Tcp { gathered, .. } if gathered.len() < GATHER_BYTES => Ok(()),
-            Writer::Tcp { .. } => self.flush().await,
+            Writer::Bytes { gathered, .. } if gathered.len() < GATHER_BYTES => Ok(()),
+            Writer::Bytes { .. } => self.flush().await,
             Writer::WebSocket(sink) => Ok(poll_fn(|cx| sink.poll_ready_unpin(cx)).await?),
         }
     }
@@ -122,7 +135,7 @@ impl Writer {
     /// Takes a frame, at once and whole; to be called when it is [ready](Self::ready).
     pub(crate) fn start(&mut self, frame: Bytes) -> Result<(), ClientError> {
         match self {
-            Writer::Tcp { gathered, .. } => gathered.extend_from_slice(&frame),
+            Writer::Bytes { gathered, .. } => gathered.extend_from_slice(&frame),
             Writer::WebSocket(sink) => sink.start_send_unpin(Message::Binary(frame))?,
         }
         Ok(())
@@ -132,7 +145,7 @@ impl Writer {
         match self {
             // `write_all_buf` takes off what it has written: a flush that is
             // cancelled goes on where it stopped.
-            Writer::Tcp { socket, gathered } => socket.write_all_buf(gathered).await?,
+            Writer::Bytes { socket, gathered } => socket.write_all_buf(gathered).await?,
             Writer::WebSocket(sink) => sink.flush().await?,
         }
         Ok(())
@@ -141,7 +154,7 @@ impl Writer {
     pub(crate) async fn close(&mut self) -> Result<(), ClientError> {
         self.flush().await?;
         match self {
-            Writer::Tcp { socket, .. } => socket.shutdown().await?,
+            Writer::Bytes { socket, .. } => socket.shutdown().await?,
             Writer::WebSocket(sink) => sink.close().await?,
         }
         Ok(())
@@ -153,7 +166,7 @@ impl Reader {
     pub(crate) async fn next(&mut self) -> Result<Frame, ClientError> {
         let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
         match self {
-            Reader::Tcp { socket, buffer } => loop {
+            Reader::Bytes { socket, buffer } => loop {
                 if let Some(frame) = decoder.decode(buffer)? {
                     return Ok(frame);
                 }

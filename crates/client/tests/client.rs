@@ -241,7 +241,7 @@ async fn addresses_that_are_no_websocket_are_refused() {
         "",
         "127.0.0.1:1",
         "http://127.0.0.1:1",
-        "wss://127.0.0.1:1",
+        "tls://127.0.0.1:1",
         "ws://",
     ] {
         assert!(

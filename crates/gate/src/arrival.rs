@@ -13,6 +13,7 @@ use tracing::{debug, info};
 use crate::{
     close::{FAREWELL_TIME, Farewell},
     connection::Connection,
+    connections::Place,
     handle::Handle,
     outbound::Batch,
     presence::Presence,
@@ -32,11 +33,11 @@ pub(crate) struct Client {
 /// Serves a client until it is gone.
 pub(crate) async fn serve(shared: Arc<Shared>, socket: TcpStream, kind: Kind, ip: IpAddr) {
     let since = Instant::now();
-    let client = Client { ip, kind, since };
+    let mut client = Client { ip, kind, since };
     shared.sessions.metrics.opened(kind);
     // Boxed, like everything that takes a moment, so that the task of a connection
     // that is idle is small.
-    match Box::pin(arrive(&shared, socket, client)).await {
+    match Box::pin(arrive(&shared, socket, &mut client)).await {
         Ok(connection) => connection.run().await,
         Err(reason) => client.record(&shared, reason, None),
     }
@@ -47,29 +48,49 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: TcpStream, kind: Kind, ip
 async fn arrive(
     shared: &Arc<Shared>,
     socket: TcpStream,
-    client: Client,
+    client: &mut Client,
 ) -> Result<Box<Connection>, CloseReason> {
-    let Client { ip, kind, since } = client;
     let handle = Arc::new(shared.new_handle());
-    let place = match shared.connections.enter(ip, &handle) {
-        Ok(place) => place,
-        Err(reason) => {
-            refuse(shared, socket, kind, reason).await;
-            return Err(reason);
-        }
-    };
-    let accepting = Transport::accept(kind, socket, shared.frame_bytes());
-    // Who can be told why it ends is told so: hence the transport first.
+    let mut place = shared.connections.enter(&handle);
+    let deadline = client.since + shared.rules.verify_timeout();
+    // Who can be told why it ends is told so: hence the transport first. It is one of
+    // those who are silent from the beginning, so that neither a load balancer nor a
+    // handshake that stalls keeps others out.
     let transport = tokio::select! {
         biased;
-        accepted = timeout_at(since + shared.rules.verify_timeout(), accepting) => {
+        accepted = timeout_at(deadline, shake_hands(shared, socket, client, &mut place)) => {
             accepted.unwrap_or(Err(CloseReason::VerifyTimeout))
         }
         reason = asked_to_end(&handle) => Err(reason),
     }?;
     // What is moved about in a task stands in it several times.
-    let connection = Connection::new(shared, handle, transport, client, place);
+    let connection = Connection::new(shared, handle, transport, *client, place);
     Ok(Box::new(connection))
+}
+
+/// Finds out who comes, and how to speak with it.
+async fn shake_hands(
+    shared: &Shared,
+    mut socket: TcpStream,
+    client: &mut Client,
+    place: &mut Place,
+) -> Result<Transport, CloseReason> {
+    client.ip = shared.entrance.client(&mut socket, client.ip).await?;
+    match place.come_from(client.ip) {
+        Ok(()) => accept(shared, socket, client.kind).await,
+        Err(reason) => {
+            refuse(shared, socket, client.kind, reason).await;
+            Err(reason)
+        }
+    }
+}
+
+/// TLS where it is spoken, and what frames are carried in.
+async fn accept(shared: &Shared, socket: TcpStream, kind: Kind) -> Result<Transport, CloseReason> {
+    let stream = shared.entrance.secure(socket).await?;
+    let rules = shared.entrance.rules();
+    let may_come_from = move |origin: &str| rules.may_come_from(origin);
+    Transport::accept(kind, stream, shared.frame_bytes(), may_come_from).await
 }
 
 /// Waits until somebody wants the connection to end.
@@ -88,8 +109,7 @@ async fn refuse(shared: &Shared, socket: TcpStream, kind: Kind, reason: CloseRea
     let Ok(_slot) = shared.refusals.try_acquire() else {
         return;
     };
-    let accepting = Transport::accept(kind, socket, shared.frame_bytes());
-    if let Ok(Ok(transport)) = timeout(FAREWELL_TIME, accepting).await {
+    if let Ok(Ok(transport)) = timeout(FAREWELL_TIME, accept(shared, socket, kind)).await {
         let end = End { reason, text: None };
         transport.close(Batch::default(), Farewell::of(&end)).await;
     }

@@ -93,28 +93,16 @@ impl Connections {
         }
     }
 
-    /// Gives a connection from `ip` a place, or says why it gets none. The one that
-    /// has been silent for the longest may have to go for it.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        ip: IpAddr,
-        handle: &Arc<Handle>,
-    ) -> Result<Place, CloseReason> {
+    /// Gives a connection a place. The one that has been silent for the longest may
+    /// have to go for it.
+    pub(crate) fn enter(self: &Arc<Self>, handle: &Arc<Handle>) -> Place {
         // From here on the place counts, and dropping it takes that back.
-        let mut place = Place {
+        let place = Place {
             connections: Arc::clone(self),
             number: self.next.fetch_add(1, Ordering::Relaxed),
             address: None,
             stage: Stage::Silent,
         };
-        if let Some(address) = counted(ip) {
-            let mut of_address = self.addresses.entry(address).or_insert(0);
-            if *of_address >= self.limits.of_address.get().max(1) {
-                return Err(CloseReason::AddressFull);
-            }
-            *of_address += 1;
-            place.address = Some(address);
-        }
         self.handles.insert(place.number, Arc::clone(handle));
         if let Some(oldest) = self.join_silent(place.number)
             && let Some(oldest) = self.handles.get(&oldest)
@@ -126,7 +114,7 @@ impl Connections {
         if self.draining.load(Ordering::SeqCst) {
             handle.close_stranger(CloseReason::Draining);
         }
-        Ok(place)
+        place
     }
 
     /// Sends those away who have not been let in, now and from now on, and gives
@@ -213,6 +201,21 @@ impl Connections {
 }
 
 impl Place {
+    /// It is a client at `ip`, which may have too many already.
+    pub(crate) fn come_from(&mut self, ip: IpAddr) -> Result<(), CloseReason> {
+        let Some(address) = counted(ip) else {
+            return Ok(());
+        };
+        let of = &self.connections;
+        let mut of_address = of.addresses.entry(address).or_insert(0);
+        if *of_address >= of.limits.of_address.get().max(1) {
+            return Err(CloseReason::AddressFull);
+        }
+        *of_address += 1;
+        self.address = Some(address);
+        Ok(())
+    }
+
     /// The client has said who it is: it counts as a session now, or is told why
     /// it cannot.
     pub(crate) fn speak(&mut self) -> Result<(), CloseReason> {
@@ -299,7 +302,9 @@ mod tests {
     }
 
     fn enter(connections: &Arc<Connections>, ip: &str) -> Result<Place, CloseReason> {
-        connections.enter(ip.parse().unwrap(), &handle())
+        let mut place = connections.enter(&handle());
+        place.come_from(ip.parse().unwrap())?;
+        Ok(place)
     }
 
     #[test]
@@ -322,19 +327,18 @@ mod tests {
     #[test]
     fn silent_ones_crowd_out_the_oldest_of_them_and_never_a_session() {
         let connections = connections(1, 2, 10);
-        let ip = "127.0.0.1".parse().unwrap();
         let handles: Vec<_> = (0..5).map(|_| handle()).collect();
-        let mut session = connections.enter(ip, &handles[0]).unwrap();
+        let mut session = connections.enter(&handles[0]);
         session.speak().unwrap();
-        let mut oldest = connections.enter(ip, &handles[1]).unwrap();
-        let second = connections.enter(ip, &handles[2]).unwrap();
-        let _third = connections.enter(ip, &handles[3]).unwrap();
+        let mut oldest = connections.enter(&handles[1]);
+        let second = connections.enter(&handles[2]);
+        let _third = connections.enter(&handles[3]);
         let reasons: Vec<_> = handles.iter().map(|handle| asked(handle)).collect();
         let out = Some(CloseReason::CrowdedOut);
         assert_eq!(reasons, [None, out, None, None, None]);
         assert_eq!(oldest.speak(), out.map_or(Ok(()), Err), "it is too late");
         drop(second);
-        let _fourth = connections.enter(ip, &handles[4]).unwrap();
+        let _fourth = connections.enter(&handles[4]);
         assert_eq!(asked(&handles[3]), None, "there is a place again");
     }
 
@@ -372,11 +376,10 @@ mod tests {
         let connections = connections(100, 100, 1);
         let (before, active, after) = (handle(), handle(), handle());
         active.activate("hello".into(), false);
-        let ip = "127.0.0.1".parse().unwrap();
-        let _before = connections.enter(ip, &before).unwrap();
-        let _active = connections.enter(ip, &active).unwrap();
+        let _before = connections.enter(&before);
+        let _active = connections.enter(&active);
         connections.drain(&"draining".into());
-        let _after = connections.enter(ip, &after).unwrap();
+        let _after = connections.enter(&after);
         assert_eq!(asked(&before), Some(CloseReason::Draining));
         assert_eq!(asked(&active), None);
         assert_eq!(asked(&after), Some(CloseReason::Draining));

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use protocol::{
     NodeName, Secret, VitalsSource,
     client::{CMD_VERIFY, FLAG_NOTICE, encode_frame},
+    tls::PublicTls,
     v1::CloseReason,
 };
 use tokio::{
@@ -16,6 +17,7 @@ use tracing::info;
 
 use crate::{
     close::FAREWELL_TIME,
+    entrance,
     group::Group,
     listener::Acceptor,
     sessions::{Sessions, Ways},
@@ -39,6 +41,8 @@ pub struct Listeners {
     pub tcp: Option<TcpListener>,
     /// For clients over WebSocket.
     pub websocket: Option<TcpListener>,
+    /// What both show clients, who then have to speak TLS.
+    pub tls: Option<PublicTls>,
 }
 
 /// What a drain came to.
@@ -72,7 +76,7 @@ impl Gate {
     ) -> Gate {
         sessions.join(&group);
         let mut gate = Gate {
-            shared: Arc::new(Shared::new(config, group, sessions)),
+            shared: Arc::new(Shared::new(config, listeners.tls, group, sessions)),
             tcp: None,
             websocket: None,
             tasks: TaskTracker::new(),
@@ -96,7 +100,8 @@ impl Gate {
         let listener = listener?;
         let address = listener.local_addr().ok();
         if let Some(address) = address {
-            info!(%address, transport = kind.as_str(), "listening for clients");
+            let (transport, tls) = (kind.as_str(), self.shared.entrance.speaks_tls());
+            info!(%address, transport, tls, "listening for clients");
         }
         let acceptor = Acceptor {
             listener,
@@ -141,9 +146,13 @@ impl Gate {
             name: _,
             verify,
             enter,
+            origins,
+            proxies,
             limits,
         } = config;
         self.shared.set_limits(limits);
+        let rules = entrance::Rules::new(origins.clone(), proxies.clone());
+        self.shared.entrance.set_rules(rules);
         let ways = Ways::new(verify.clone(), enter.clone());
         self.shared.sessions.set_ways(ways);
         self.shared.group.set_call_timeout(limits.call_timeout);

@@ -35,6 +35,7 @@ mod connection;
 mod connections;
 mod direct;
 mod directory;
+mod entrance;
 mod flusher;
 mod gate;
 mod group;

@@ -7,8 +7,7 @@ use clap::Parser;
 use daemon::{Args, Daemon};
 use ffrpc::{Credentials, Uplink};
 use gate::{Gate, GateConfig, Listeners};
-use protocol::{NodeName, v1::Role};
-use topology::Topology;
+use protocol::{tls::PublicTls, v1::Role};
 
 /// Messages are made on one thread and freed on another, which costs the system's
 /// allocator a fifth of this daemon's time with 800 frames in flight.
@@ -38,8 +37,14 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     let listeners = Listeners {
         tcp: listen("tcp", place.tcp)?,
         websocket: listen("websocket", place.websocket)?,
+        tls: place
+            .certificate
+            .clone()
+            .map(PublicTls::load)
+            .transpose()
+            .with_context(|| format!("certificate and key of {name}"))?,
     };
-    let config = configured(&name, topology).context("not in the topology")?;
+    let config = GateConfig::of(topology, &name).context("not in the topology")?;
     let uplink = Uplink::Remote(topology.master.listen);
     let (secret, tls) = (topology.security.secret.clone(), daemon.boot.tls.clone());
     let credentials = Credentials::new(secret, tls, &topology.group);
@@ -55,7 +60,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         daemon.shutdown.request();
     };
     let follow = daemon.follow(|plan| {
-        if let Some(config) = configured(&name, plan) {
+        if let Some(config) = GateConfig::of(plan, &name) {
             gate.reconfigure(&config);
         }
         gate.set_secret(plan.security.secret.clone());
@@ -71,15 +76,4 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
         .drain(async { _ = gate.drain(grace, forced).await })
         .await;
     Ok(())
-}
-
-/// What the topology says of this gate.
-fn configured(name: &NodeName, topology: &Topology) -> Option<GateConfig> {
-    let place = topology.gates.get(name)?;
-    Some(GateConfig {
-        name: name.clone(),
-        verify: place.verify.clone(),
-        enter: place.enter.clone(),
-        limits: topology.limits.clone(),
-    })
 }

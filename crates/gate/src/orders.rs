@@ -214,7 +214,7 @@ mod tests {
     use session::gate::Life;
 
     use super::*;
-    use crate::{GateConfig, outbound::Batch, tests, window::SessionWindow};
+    use crate::{outbound::Batch, tests, window::SessionWindow};
 
     const SCENE: NodeId = NodeId::new(1, 1);
 
@@ -225,12 +225,7 @@ mod tests {
 
     /// Sessions with the logins 0, 1 and 2.
     fn fixture() -> Fixture {
-        let config = GateConfig {
-            name: "gate@0".parse().unwrap(),
-            verify: "scene@0".parse().unwrap(),
-            enter: None,
-            limits: tests::limits(),
-        };
+        let config = tests::config(tests::limits());
         let sessions = Sessions::new(&config);
         sessions.directory.upsert(SCENE, &config.verify, true);
         let seats = (0..3).map(|login| {

@@ -6,14 +6,15 @@ use std::{
 };
 
 use daemon::LogPace;
-use protocol::NodeName;
+use protocol::{NodeName, tls::PublicTls};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use topology::Limits;
+use topology::{IpNet, Limits, Topology};
 
 use crate::{
     backlog::{Bound, Budget},
     connections::{Bounds, Connections},
+    entrance::{self, Entrance},
     group::Group,
     handle::Handle,
     live::{Amount, Span},
@@ -37,8 +38,38 @@ pub struct GateConfig {
     pub verify: NodeName,
     /// The scene that sessions enter; the one that verified them if `None`.
     pub enter: Option<NodeName>,
+    /// The pages that browsers may come from by WebSocket; empty for any.
+    pub origins: Vec<String>,
+    /// Whose connections begin with a PROXY header that says who the client is.
+    pub proxies: Vec<IpNet>,
     /// What clients may do and how much of it.
     pub limits: Limits,
+}
+
+impl GateConfig {
+    /// A gate that lets clients in by the scene `verify`, within `limits`.
+    pub fn new(name: NodeName, verify: NodeName, limits: Limits) -> Self {
+        GateConfig {
+            name,
+            verify,
+            enter: None,
+            origins: Vec::new(),
+            proxies: Vec::new(),
+            limits,
+        }
+    }
+
+    /// What `topology` says of the gate `name`, if it has it.
+    pub fn of(topology: &Topology, name: &NodeName) -> Option<Self> {
+        let place = topology.gates.get(name)?;
+        let (verify, limits) = (place.verify.clone(), topology.limits.clone());
+        Some(GateConfig {
+            enter: place.enter.clone(),
+            origins: place.origins.clone(),
+            proxies: place.proxies.clone(),
+            ..GateConfig::new(name.clone(), verify, limits)
+        })
+    }
 }
 
 /// How many sessions it takes to fill the window to a scene, unless a frame is
@@ -50,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) name: NodeName,
     pub(crate) group: Arc<dyn Group>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) entrance: Entrance,
     pub(crate) connections: Arc<Connections>,
     pub(crate) rules: Arc<Rules>,
     /// The largest body of a frame from a client.
@@ -73,10 +105,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: GateConfig, group: Arc<dyn Group>, sessions: Arc<Sessions>) -> Self {
+    pub(crate) fn new(
+        config: GateConfig,
+        tls: Option<PublicTls>,
+        group: Arc<dyn Group>,
+        sessions: Arc<Sessions>,
+    ) -> Self {
         let limits = &config.limits;
         let Bound { frames, bytes } = bound(limits);
         Shared {
+            entrance: Entrance::new(tls, entrance::Rules::new(config.origins, config.proxies)),
             connections: Arc::new(Connections::new(Bounds::new(limits))),
             rules: Arc::new(Rules::new(limits)),
             frame_bytes: Amount::new(limits.frame_bytes),

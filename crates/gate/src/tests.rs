@@ -7,6 +7,7 @@ mod channels;
 mod cuts;
 mod delivery;
 mod drain;
+mod entrance;
 mod hold;
 mod latest;
 mod life;
@@ -26,6 +27,7 @@ use futures_util::future::BoxFuture;
 use protocol::{
     CallError, NodeId,
     client::{Frame, FrameDecoder},
+    tls::PublicTls,
     v1,
 };
 use tokio::{
@@ -71,6 +73,12 @@ pub(crate) fn limits() -> Limits {
         lease: Duration::from_secs(3),
         drain_grace: Duration::from_secs(10),
     }
+}
+
+/// A gate whose clients are verified by scene@0.
+pub(crate) fn config(limits: Limits) -> GateConfig {
+    let (name, verify) = ("gate@0".parse().unwrap(), "scene@0".parse().unwrap());
+    GateConfig::new(name, verify, limits)
 }
 
 /// The mailbox of a session that nobody serves.
@@ -148,16 +156,17 @@ impl Fixture {
 
     /// A gate whose sessions enter this scene.
     async fn entering(limits: Limits, enter: Option<&str>) -> Fixture {
+        let mut config = config(limits);
+        config.enter = enter.map(|name| name.parse().unwrap());
+        Fixture::configured(config, None).await
+    }
+
+    async fn configured(config: GateConfig, tls: Option<PublicTls>) -> Fixture {
         let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
         let listeners = Listeners {
             tcp: Some(bind().await),
             websocket: Some(bind().await),
-        };
-        let config = GateConfig {
-            name: "gate@0".parse().unwrap(),
-            verify: "scene@0".parse().unwrap(),
-            enter: enter.map(|name| name.parse().unwrap()),
-            limits,
+            tls,
         };
         let sessions = Arc::new(Sessions::new(&config));
         let scene = Arc::new(Scene::new(Arc::clone(&sessions)));

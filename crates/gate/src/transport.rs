@@ -1,6 +1,7 @@
 //! A client's socket, of either kind, as frames in and frames out.
 
 mod tcp;
+mod tls;
 mod websocket;
 
 use std::{
@@ -15,18 +16,21 @@ use protocol::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpStream, tcp::OwnedWriteHalf},
+    net::tcp::OwnedWriteHalf,
     time::timeout,
 };
 
 use crate::{
     close::{FAREWELL_TIME, Farewell},
+    entrance::Stream,
     outbound::Batch,
 };
 
 /// A client's socket.
 pub(crate) enum Transport {
     Tcp(tcp::Tcp),
+    /// The same through TLS.
+    Tls(Box<tls::Tls>),
     /// A larger thing, and not every gate has it.
     WebSocket(Box<websocket::WebSocket>),
 }
@@ -68,23 +72,28 @@ impl Kind {
 }
 
 impl Transport {
-    /// Takes over a socket that was accepted; frames may have bodies of at
+    /// Takes over a stream that was let in; frames may have bodies of at
     /// most `max_body` bytes. The WebSocket handshake is done here and has no
-    /// time limit of its own.
+    /// time limit of its own; `may_come_from` is asked about the page of a browser.
     pub(crate) async fn accept(
         kind: Kind,
-        socket: TcpStream,
+        stream: Stream,
         max_body: usize,
+        may_come_from: impl FnOnce(&str) -> bool + Unpin,
     ) -> Result<Transport, CloseReason> {
-        // Frames are small and gathered by us: nothing is won by waiting.
-        socket
-            .set_nodelay(true)
-            .map_err(|_| CloseReason::SocketError)?;
-        match kind {
-            Kind::Tcp => Ok(Transport::Tcp(tcp::Tcp::new(socket, max_body))),
-            Kind::WebSocket => websocket::WebSocket::accept(socket, max_body)
-                .await
-                .map(|socket| Transport::WebSocket(Box::new(socket))),
+        match (kind, stream) {
+            (Kind::Tcp, Stream::Plain(socket)) => {
+                Ok(Transport::Tcp(tcp::Tcp::new(socket, max_body)))
+            }
+            (Kind::Tcp, Stream::Tls(socket)) => {
+                let socket = tls::Tls::new(socket, max_body);
+                Ok(Transport::Tls(Box::new(socket)))
+            }
+            (Kind::WebSocket, stream) => {
+                websocket::WebSocket::accept(stream, max_body, may_come_from)
+                    .await
+                    .map(|socket| Transport::WebSocket(Box::new(socket)))
+            }
         }
     }
 
@@ -94,6 +103,7 @@ impl Transport {
         let decoder = FrameDecoder::new(max_body);
         match self {
             Transport::Tcp(socket) => socket.set_decoder(decoder),
+            Transport::Tls(socket) => socket.set_decoder(decoder),
             Transport::WebSocket(socket) => socket.set_decoder(decoder),
         }
     }
@@ -102,7 +112,7 @@ impl Transport {
     pub(crate) fn lend(&mut self) -> Option<OwnedWriteHalf> {
         match self {
             Transport::Tcp(socket) => socket.lend(),
-            Transport::WebSocket(_) => None,
+            Transport::Tls(_) | Transport::WebSocket(_) => None,
         }
     }
 
@@ -117,6 +127,7 @@ impl Transport {
     pub(crate) fn next_read(&mut self) -> Option<Result<Frame, CloseReason>> {
         match self {
             Transport::Tcp(socket) => socket.next_read(),
+            Transport::Tls(socket) => socket.next_read(),
             Transport::WebSocket(_) => None,
         }
     }
@@ -159,6 +170,7 @@ impl Transport {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, CloseReason>> {
         match self {
             Transport::Tcp(socket) => socket.poll_read(cx).map_ok(Incoming::Frame),
+            Transport::Tls(socket) => socket.poll_read(cx).map_ok(Incoming::Frame),
             Transport::WebSocket(socket) => socket.poll_read(cx),
         }
     }
@@ -166,6 +178,7 @@ impl Transport {
     fn poll_write(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         match self {
             Transport::Tcp(socket) => socket.poll_write(cx, batch),
+            Transport::Tls(socket) => socket.poll_write(cx, batch),
             Transport::WebSocket(socket) => socket.poll_write(cx, batch),
         }
     }
@@ -196,6 +209,7 @@ impl Transport {
     async fn linger(&mut self) -> io::Result<()> {
         match self {
             Transport::Tcp(socket) => socket.linger().await,
+            Transport::Tls(socket) => socket.linger().await,
             Transport::WebSocket(socket) => {
                 let socket = socket.get_mut();
                 socket.shutdown().await?;
@@ -213,7 +227,7 @@ pub async fn read_websocket(
     max_body: usize,
     mut hear: impl FnMut(Option<Frame>),
 ) -> CloseReason {
-    let mut socket = match websocket::WebSocket::accept(socket, max_body).await {
+    let mut socket = match websocket::WebSocket::accept(socket, max_body, |_| true).await {
         Ok(socket) => socket,
         Err(reason) => return reason,
     };

@@ -95,15 +95,15 @@ fn limits() -> Limits {
 }
 
 async fn gate(uplink: Uplink, enter: Option<&str>) -> Gate {
+    let (name, verify) = ("gate@0".parse().unwrap(), "scene@0".parse().unwrap());
     let config = GateConfig {
-        name: "gate@0".parse().unwrap(),
-        verify: "scene@0".parse().unwrap(),
         enter: enter.map(|name| name.parse().unwrap()),
-        limits: limits(),
+        ..GateConfig::new(name, verify, limits())
     };
     let listeners = Listeners {
         tcp: Some(listener().await),
         websocket: None,
+        tls: None,
     };
     let secret = Secret::new(SECRET);
     let gate = Gate::start(config, listeners, uplink, secret, "test".to_owned());

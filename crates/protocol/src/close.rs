@@ -26,6 +26,9 @@ pub fn close_reason_name(reason: CloseReason) -> &'static str {
         CloseReason::Draining => "draining",
         CloseReason::CrowdedOut => "crowded_out",
         CloseReason::ResumeRefused => "resume_refused",
+        CloseReason::TlsFailed => "tls_failed",
+        CloseReason::OriginRefused => "origin_refused",
+        CloseReason::ProxyHeader => "proxy_header",
     }
 }
 
@@ -35,7 +38,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_protocol_in_lower_case() {
-        for number in 0..=20 {
+        for number in 0..=23 {
             let reason = CloseReason::try_from(number).unwrap();
             let expected = reason
                 .as_str_name()
@@ -44,7 +47,7 @@ mod tests {
             assert_eq!(close_reason_name(reason), expected);
         }
         assert!(
-            CloseReason::try_from(21).is_err(),
+            CloseReason::try_from(24).is_err(),
             "a reason without a test"
         );
     }

@@ -7,7 +7,10 @@ use broker_master::{Master, MasterConfig};
 use daemon::{BindError, HttpServer, ListenSite, Readiness, bind, http};
 use ffrpc::Uplink;
 use gate::{Gate, GateConfig, Listeners};
-use protocol::{NodeName, VitalsSource};
+use protocol::{
+    NodeName, VitalsSource,
+    tls::{PublicTls, TlsError},
+};
 use scene_host::{Scene, SceneConfig, SceneError};
 use tokio::net::TcpListener;
 use topology::Topology;
@@ -42,6 +45,14 @@ pub enum SoloError {
     /// A socket does not open.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A gate's certificate is of no use.
+    #[error("the certificate of {gate}")]
+    Certificate {
+        /// Whose.
+        gate: NodeName,
+        /// What is wrong with it.
+        source: Box<TlsError>,
+    },
     /// The master does not start.
     #[error("the master does not start")]
     Master(#[source] io::Error),
@@ -117,7 +128,7 @@ impl Solo {
             }
         }
         for (name, listeners) in sockets.gates {
-            let Some(config) = gate_config(topology, &name) else {
+            let Some(config) = GateConfig::of(topology, &name) else {
                 continue;
             };
             let gate = Gate::start(
@@ -148,7 +159,7 @@ impl Solo {
             }
         }
         for gate in &self.gates {
-            if let Some(config) = gate_config(topology, gate.name()) {
+            if let Some(config) = GateConfig::of(topology, gate.name()) {
                 gate.reconfigure(&config);
             }
         }
@@ -197,13 +208,12 @@ fn scene_config(topology: &Topology, name: &NodeName, place: &topology::Scene) -
     }
 }
 
-fn gate_config(topology: &Topology, name: &NodeName) -> Option<GateConfig> {
-    let place = topology.gates.get(name)?;
-    Some(GateConfig {
-        name: name.clone(),
-        verify: place.verify.clone(),
-        enter: place.enter.clone(),
-        limits: topology.limits.clone(),
+/// What a gate shows clients, if it speaks TLS.
+fn certificate(name: &NodeName, gate: &topology::Gate) -> Result<Option<PublicTls>, SoloError> {
+    let loaded = gate.certificate.clone().map(PublicTls::load).transpose();
+    loaded.map_err(|source| SoloError::Certificate {
+        gate: name.clone(),
+        source: Box::new(source),
     })
 }
 
@@ -222,10 +232,13 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn open(topology: &Topology, file: &Path) -> Result<Sockets, BindError> {
+    fn open(topology: &Topology, file: &Path) -> Result<Sockets, SoloError> {
         let mut pages = Vec::new();
         let mut readiness = Vec::new();
-        let mut serve_pages = |name: &NodeName, section: String, address: Option<SocketAddr>| {
+        let mut serve_pages = |name: &NodeName,
+                               section: String,
+                               address: Option<SocketAddr>|
+         -> Result<(), BindError> {
             let Some(address) = address else {
                 return Ok(());
             };
@@ -251,6 +264,7 @@ impl Sockets {
             let listeners = Listeners {
                 tcp: open("tcp", gate.tcp)?,
                 websocket: open("websocket", gate.websocket)?,
+                tls: certificate(name, gate)?,
             };
             gates.push((name.clone(), listeners));
             serve_pages(name, format!("gates.{name}"), gate.http)?;

@@ -1,17 +1,17 @@
 //! Reads the plan of a group out of the settings.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, str::FromStr};
+use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::Path, str::FromStr};
 
-use vocabulary::{Export, Exports, NodeName};
+use vocabulary::{CertificateFiles, Export, Exports, NodeName};
 
 use crate::{
     credentials,
     findings::Findings,
-    kind::cmds,
+    kind::{can_be_dialled, cmds, network},
     layer::KeyPath,
     log, missing,
     mistake::Place,
-    plan::{Gate, Limits, Master, Scene, Slave, Topology},
+    plan::{Gate, GateMode, Limits, Master, Scene, Slave, Topology},
     section::Section,
     settings::Settings,
     state,
@@ -86,15 +86,54 @@ fn slave(settings: &Settings, path: &KeyPath) -> Option<Slave> {
 }
 
 fn gate(settings: &Settings, path: &KeyPath) -> Option<Gate> {
+    let certificate = settings.path(&path.child("certificate"));
+    let key = settings.path(&path.child("key"));
+    let certificate = certificate.zip(key);
+    let certificate = certificate.map(|(certificate, key)| CertificateFiles { certificate, key });
+    let listens = |name| settings.text(&path.child(name));
+    let advertised = |name, listen, plain, encrypted| {
+        let scheme = if certificate.is_some() {
+            encrypted
+        } else {
+            plain
+        };
+        settings
+            .text(&path.child(name))
+            .or_else(|| advertised(scheme, listen?))
+    };
+    let (tcp, websocket) = (listens("tcp"), listens("websocket"));
+    let mode: String = settings.text(&path.child("mode"))?;
     Some(Gate {
         machine: settings.text(&path.child("machine"))?,
-        tcp: settings.text(&path.child("tcp")),
-        websocket: settings.text(&path.child("websocket")),
+        mode: match &*mode {
+            "login" => GateMode::Login,
+            _ => GateMode::Game,
+        },
+        tcp,
+        websocket,
+        advertise_tcp: advertised("advertise_tcp", tcp, "tcp", "tls"),
+        advertise_websocket: advertised("advertise_websocket", websocket, "ws", "wss"),
+        origins: settings
+            .texts(&path.child("origins"))
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        proxies: settings
+            .texts(&path.child("proxies"))
+            .into_iter()
+            .filter_map(network)
+            .collect(),
+        certificate,
         http: settings.text(&path.child("http")),
         workers: settings.number(&path.child("workers"))?,
         verify: settings.text(&path.child("verify"))?,
         enter: settings.text(&path.child("enter")),
     })
+}
+
+/// Where clients find what listens there, unless that is every address or any port.
+fn advertised(scheme: &str, listen: SocketAddr) -> Option<String> {
+    can_be_dialled(listen).then(|| format!("{scheme}://{listen}"))
 }
 
 fn scene(settings: &Settings, path: &KeyPath, state_dir: &Path) -> Option<Scene> {

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use vocabulary::{Exports, GroupName, NodeName};
+use ipnet::IpNet;
+use vocabulary::{CertificateFiles, Exports, GroupName, NodeName};
 
 use crate::{
     loader::Sources, log::Log, mistake::TopologyError, security::Security, values::Values,
@@ -74,15 +75,37 @@ pub struct Slave {
     pub workers: usize,
 }
 
+/// What a gate does with clients that a scene has let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateMode {
+    /// It holds them.
+    Game,
+    /// It sends each to one of those that hold them.
+    Login,
+}
+
 /// A gate. At least one of `tcp` and `websocket` is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
     /// The machine that runs it, `localhost` for every machine.
     pub machine: String,
+    /// What it does with clients that a scene has let in.
+    pub mode: GateMode,
     /// Where clients connect by TCP.
     pub tcp: Option<SocketAddr>,
     /// Where clients connect by WebSocket.
     pub websocket: Option<SocketAddr>,
+    /// What clients are told who are sent to it, to connect by TCP: a URL, `tcp://` or
+    /// `tls://`; `None` where nobody could say.
+    pub advertise_tcp: Option<String>,
+    /// The same for WebSocket, `ws://` or `wss://`.
+    pub advertise_websocket: Option<String>,
+    /// What it shows clients, on every port where they connect, which then speaks TLS.
+    pub certificate: Option<CertificateFiles>,
+    /// The pages that browsers may come from by WebSocket; empty for any.
+    pub origins: Vec<String>,
+    /// Those whose connections begin with a PROXY header.
+    pub proxies: Vec<IpNet>,
     /// Where it serves metrics and health, if anywhere.
     pub http: Option<SocketAddr>,
     /// Threads that serve its clients.

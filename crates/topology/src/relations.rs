@@ -1,14 +1,18 @@
 //! What no single key can tell: whether the parts of a plan fit together.
 
+use std::net::SocketAddr;
+
 use crate::{
-    addresses, export_rules, findings::Findings, layer::KeyPath, mistake::Problem,
-    nearest::nearest, section::Section, settings::Settings, units::show_size,
+    addresses, export_rules, findings::Findings, kind::can_be_dialled, layer::KeyPath,
+    mistake::Problem, nearest::nearest, section::Section, settings::Settings, units::show_size,
 };
 
 /// Notes every way in which the settings contradict each other.
 pub(crate) fn check(settings: &Settings, findings: &mut Findings) {
     addresses::check(settings, findings);
     entrances(settings, findings);
+    certificates(settings, findings);
+    logins(settings, findings);
     references(settings, findings);
     windows(settings, findings);
     outboxes(settings, findings);
@@ -26,6 +30,72 @@ fn entrances(settings: &Settings, findings: &mut Findings) {
             let found = "neither tcp nor websocket";
             let expected = "at least one of them, such as tcp = \"0.0.0.0:10242\"";
             findings.note(Problem::Missing, place, &gate, found, expected);
+        }
+    }
+}
+
+/// A certificate for clients without its key, or the other way round.
+fn certificates(settings: &Settings, findings: &mut Findings) {
+    for gate in settings.nodes(Section::Gate) {
+        for (here, other) in [("certificate", "key"), ("key", "certificate")] {
+            let (path, missing) = (gate.child(here), gate.child(other));
+            let is_given = |path| settings.text::<String>(path).is_some();
+            if !is_given(&path) || is_given(&missing) || findings.touches(&missing) {
+                continue;
+            }
+            let Some(place) = settings.place(&path) else {
+                continue;
+            };
+            let found = format!("nothing, beside {here}");
+            let expected = "certificate and key, or neither of them";
+            findings.note(Problem::Missing, place, &missing, found, expected);
+        }
+    }
+}
+
+/// A login gate without a gate to send clients to, and one that it could not tell them of.
+fn logins(settings: &Settings, findings: &mut Findings) {
+    let mode = |gate: &KeyPath| settings.text::<String>(&gate.child("mode"));
+    let gates = settings.nodes(Section::Gate);
+    let (logins, games): (Vec<_>, Vec<_>) = gates
+        .into_iter()
+        .filter(|gate| !findings.touches(&gate.child("mode")))
+        .partition(|gate| mode(gate).as_deref() == Some("login"));
+    let Some(place) = logins.first().and_then(|login| {
+        let path = login.child("mode");
+        settings.place(&path)
+    }) else {
+        return;
+    };
+    if games.is_empty() {
+        let found = "no gate whose mode is game";
+        let expected = "another gate, which this one can send clients to";
+        findings.note(
+            Problem::Missing,
+            place,
+            &logins[0].child("mode"),
+            found,
+            expected,
+        );
+    }
+    for game in games {
+        for (listen, advertise) in [
+            ("tcp", "advertise_tcp"),
+            ("websocket", "advertise_websocket"),
+        ] {
+            let listen = game.child(listen);
+            let (path, wanted) = (game.child(advertise), settings.text::<SocketAddr>(&listen));
+            let is_given = settings.text::<String>(&path).is_some() || findings.touches(&path);
+            let Some(address) = wanted.filter(|address| !is_given && !can_be_dialled(*address))
+            else {
+                continue;
+            };
+            let Some(at) = settings.place(&listen) else {
+                continue;
+            };
+            let found = format!("nothing, beside {listen} = {address} and a login gate");
+            let expected = "where clients find it, or a login gate could not send them here";
+            findings.note(Problem::Missing, at, &path, found, expected);
         }
     }
 }

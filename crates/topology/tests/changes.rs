@@ -14,6 +14,8 @@ listen = "127.0.0.1:10241"
 listen = "127.0.0.1:10251"
 [gates."gate@0"]
 tcp = "127.0.0.1:10242"
+certificate = "game.pem"
+key = "game.key"
 [gates."gate@1"]
 tcp = "127.0.0.1:10243"
 [scenes."scene@0"]
@@ -79,6 +81,11 @@ fn other(document: Document, section: Section, name: &str) -> &'static str {
         (_, _, "workers" | "session_window") => "3",
         (_, _, "state_dir" | "script" | "python_path" | "venv") => "/elsewhere",
         (_, _, "verify" | "enter") => "scene@1",
+        (_, _, "mode") => "login",
+        (_, _, "advertise_tcp") => "tls://game-9:443",
+        (_, _, "advertise_websocket") => "wss://game-9/play",
+        (_, _, "origins") => "https://game.example.net",
+        (_, _, "proxies") => "10.0.0.9",
         (_, _, "watch" | "directory" | "allow_plaintext") => "true",
         (_, _, "groups") => "GroupC",
         (_, _, "services") => "scene@1",

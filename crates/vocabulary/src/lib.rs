@@ -17,4 +17,4 @@ pub use exports::{Export, Exports};
 pub use internal::is_internal;
 pub use name::{GroupName, NameError, NodeName, SessionId};
 pub use secret::Secret;
-pub use tls_files::TlsFiles;
+pub use tls_files::{CertificateFiles, TlsFiles};

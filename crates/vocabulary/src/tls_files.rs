@@ -2,6 +2,15 @@
 
 use std::path::PathBuf;
 
+/// Where a certificate for clients is, and its key. Each file is PEM text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate; behind it, those between it and the authority.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+}
+
 /// Where a node's certificates are. Each file is PEM text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {

@@ -62,7 +62,8 @@ pub(super) const SECTION: Section = Section {
                 `verify_unavailable`, `unverified_frame`, `protocol_error`, `frame_too_large`, \
                 `idle`, `slow_consumer`, `rate_limited`, `gate_full`, `address_full`, \
                 `replaced`, `closed_by_scene`, `scene_lost`, `group_lost`, `draining`, \
-                `crowded_out`, `resume_refused`",
+                `crowded_out`, `resume_refused`, `tls_failed`, `origin_refused`, \
+                `proxy_header`",
             )],
             "Connections that ended, those refused among them.",
         ),

@@ -18,10 +18,10 @@ use super::{
 
 /// How many bytes get through, to the gate and back, of the first connections; all of
 /// those that follow.
-type Cuts = Vec<(usize, usize)>;
+pub(super) type Cuts = Vec<(usize, usize)>;
 
 /// A network between clients and a gate.
-async fn network(gate: SocketAddr, cuts: Cuts) -> SocketAddr {
+pub(super) async fn network(gate: SocketAddr, cuts: Cuts) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

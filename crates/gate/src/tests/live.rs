@@ -19,11 +19,10 @@ impl Fixture {
     }
 
     fn now_by(&self, verify: &str, enter: Option<&str>, limits: Limits) {
+        let name = self.gate.name().clone();
         self.gate.reconfigure(&GateConfig {
-            name: self.gate.name().clone(),
-            verify: verify.parse().unwrap(),
             enter: enter.map(|name| name.parse().unwrap()),
-            limits,
+            ..GateConfig::new(name, verify.parse().unwrap(), limits)
         });
     }
 }

@@ -12,21 +12,20 @@ use protocol::{
     client::{FrameDecoder, HEAD_BYTES},
     v1::CloseReason,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error, Message,
         error::ProtocolError,
+        handshake::server::{Callback, ErrorResponse, Request, Response},
+        http::StatusCode,
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
 
 use super::{Incoming, reason_of};
-use crate::outbound::Batch;
+use crate::{entrance, outbound::Batch};
 
 /// What every connection keeps for reading, idle or not.
 const READ_BYTES: usize = 1024;
@@ -34,7 +33,7 @@ const READ_BYTES: usize = 1024;
 const WRITE_BYTES: usize = 16 * 1024;
 
 /// A client's socket that carries frames as messages.
-pub(crate) struct WebSocket<S = TcpStream> {
+pub(crate) struct WebSocket<S = entrance::Stream> {
     socket: WebSocketStream<S>,
     decoder: FrameDecoder,
     /// The answer to a ping is not written out yet. Until it is, nothing is
@@ -43,15 +42,21 @@ pub(crate) struct WebSocket<S = TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Shakes hands, on whatever path.
-    pub(crate) async fn accept(socket: S, max_body: usize) -> Result<Self, CloseReason> {
+    /// Shakes hands, on whatever path. A browser says on whose page it is, and whether
+    /// it `may_come_from` there; others say nothing.
+    pub(crate) async fn accept(
+        socket: S,
+        max_body: usize,
+        may_come_from: impl FnOnce(&str) -> bool + Unpin,
+    ) -> Result<Self, CloseReason> {
         let largest = HEAD_BYTES.saturating_add(max_body);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest));
-        match tokio_tungstenite::accept_async_with_config(socket, Some(config)).await {
+        let shake = OriginCheck(may_come_from);
+        match tokio_tungstenite::accept_hdr_async_with_config(socket, shake, Some(config)).await {
             Ok(socket) => Ok(WebSocket {
                 socket,
                 decoder: FrameDecoder::new(max_body),
@@ -138,6 +143,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
+/// Looks where a browser comes from.
+struct OriginCheck<F>(F);
+
+impl<F: FnOnce(&str) -> bool> Callback for OriginCheck<F> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let Some(origin) = request.headers().get("origin") else {
+            return Ok(response);
+        };
+        if (self.0)(origin.to_str().unwrap_or_default()) {
+            return Ok(response);
+        }
+        let mut refusal = ErrorResponse::new(Some(FORBIDDEN.to_owned()));
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        Err(refusal)
+    }
+}
+
+/// What a developer reads whose page is not in the list.
+const FORBIDDEN: &str = "this gate does not take connections from this page: see `origins` of \
+                         the gate in the topology\n";
+
 /// Why a connection with such an error ends.
 fn reason_of_websocket(error: &Error) -> CloseReason {
     match error {
@@ -148,6 +174,9 @@ fn reason_of_websocket(error: &Error) -> CloseReason {
             ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
         ) => CloseReason::ClientClosed,
         Error::Io(_) => CloseReason::SocketError,
+        Error::Http(response) if response.status() == StatusCode::FORBIDDEN => {
+            CloseReason::OriginRefused
+        }
         _ => CloseReason::ProtocolError,
     }
 }

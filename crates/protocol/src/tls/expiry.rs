@@ -8,7 +8,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::reload::Reload;
+use super::reload::{Material, Reload, Source};
 
 /// Until when a node's certificates are good, in seconds since 1970; `None` where a
 /// certificate does not say.
@@ -52,12 +52,31 @@ fn end(certificate: &CertificateDer<'_>) -> Option<u64> {
 
 /// What this process has loaded; whatever of it is gone is taken out when something is
 /// added.
-static LOADED: Mutex<Vec<Weak<Mutex<Reload>>>> = Mutex::new(Vec::new());
+static LOADED: Mutex<Vec<Weak<dyn Ending>>> = Mutex::new(Vec::new());
 
-pub(super) fn remember(reload: &Arc<Mutex<Reload>>) {
+/// Certificates that end one day.
+pub(super) trait Ending: Send + Sync {
+    fn earliest_end(&self) -> Option<u64>;
+}
+
+impl<S> Ending for Mutex<Reload<S>>
+where
+    S: Source + Send,
+    S::Material: Send + Sync,
+{
+    fn earliest_end(&self) -> Option<u64> {
+        let mut reload = self.lock().unwrap_or_else(PoisonError::into_inner);
+        reload.material(Instant::now()).earliest_end()
+    }
+}
+
+pub(super) fn remember(certificates: &Arc<impl Ending + 'static>) {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     loaded.retain(|one| one.strong_count() > 0);
-    loaded.push(Arc::downgrade(reload));
+    // The type, and no more of it, is forgotten.
+    let certificates = Arc::clone(certificates);
+    let certificates: Arc<dyn Ending> = certificates;
+    loaded.push(Arc::downgrade(&certificates));
 }
 
 /// When the first of the certificates ends that this process goes by, in seconds since
@@ -67,10 +86,8 @@ pub fn earliest_end() -> Option<u64> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let ends = loaded.iter().filter_map(|one| {
-        let reload = one.upgrade()?;
-        let mut reload = reload.lock().unwrap_or_else(PoisonError::into_inner);
-        reload.material(Instant::now()).ends.earliest()
-    });
+    let ends = loaded
+        .iter()
+        .filter_map(|one| one.upgrade()?.earliest_end());
     ends.min()
 }

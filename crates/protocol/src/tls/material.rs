@@ -14,7 +14,7 @@ use rustls::{
     version::TLS13,
 };
 
-use super::{Ends, PeerNames, TlsError, TlsFiles, reason};
+use super::{Ends, PeerNames, TlsError, TlsFiles, reason, reload};
 
 /// What both ends of a handshake need, from one reading of the files.
 pub(super) struct Material {
@@ -26,10 +26,44 @@ pub(super) struct Material {
     pub(super) ends: Ends,
 }
 
+/// A node's files, and the names that its certificate must carry.
+#[derive(Clone)]
+pub(super) struct NodeFiles {
+    pub(super) files: TlsFiles,
+    pub(super) required: Vec<String>,
+}
+
+impl reload::Source for NodeFiles {
+    type Material = Material;
+
+    fn paths(&self) -> Vec<&Path> {
+        let TlsFiles {
+            authority,
+            certificate,
+            key,
+        } = &self.files;
+        vec![authority, certificate, key]
+    }
+
+    fn read(&self) -> Result<Material, TlsError> {
+        Material::read(&self.files, &self.required)
+    }
+}
+
+impl reload::Material for Material {
+    fn names(&self) -> String {
+        self.names.to_string()
+    }
+
+    fn earliest_end(&self) -> Option<u64> {
+        self.ends.earliest()
+    }
+}
+
 impl Material {
     /// Reads `files` and refuses whatever no peer would accept, or that lacks
     /// one of the `required` names.
-    pub(super) fn read(files: &TlsFiles, required: &[String]) -> Result<Material, TlsError> {
+    fn read(files: &TlsFiles, required: &[String]) -> Result<Material, TlsError> {
         let authority = certificates(&files.authority)?;
         let chain = certificates(&files.certificate)?;
         let key = private_key(&files.key)?;
@@ -53,9 +87,9 @@ impl Material {
         let names = PeerNames::of(&chain[0]);
         check_names(&files.certificate, &names, required)?;
         let client = client_config(&provider, roots, chain.clone(), key.clone_key())
-            .map_err(|error| wrong_key(files, &error))?;
+            .map_err(|error| wrong_key(&files.certificate, &files.key, &error))?;
         let server = server_config(&provider, peers, chain, key)
-            .map_err(|error| wrong_key(files, &error))?;
+            .map_err(|error| wrong_key(&files.certificate, &files.key, &error))?;
         Ok(Material {
             server: Arc::new(server),
             client: Arc::new(client),
@@ -140,7 +174,7 @@ fn check_names(path: &Path, names: &PeerNames, required: &[String]) -> Result<()
 }
 
 /// At least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
@@ -153,7 +187,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => wrong(
@@ -169,15 +203,15 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|error| wrong(path, format!("cannot be read: {error}")))
 }
 
-fn wrong_key(files: &TlsFiles, error: &rustls::Error) -> TlsError {
+pub(super) fn wrong_key(certificate: &Path, key: &Path, error: &rustls::Error) -> TlsError {
     let problem = match error {
         rustls::Error::InconsistentKeys(_) => format!(
-            "is not the key of the certificate `{}`: give both of one node",
-            files.certificate.display()
+            "is not the key of the certificate `{}`: give two that belong together",
+            certificate.display()
         ),
         error => format!("is of no use: {error}"),
     };
-    wrong(&files.key, problem)
+    wrong(key, problem)
 }
 
 fn wrong(path: &Path, problem: impl Into<String>) -> TlsError {

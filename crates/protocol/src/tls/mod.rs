@@ -70,6 +70,7 @@ mod expiry;
 mod material;
 mod name;
 mod plaintext;
+mod public;
 mod reason;
 mod reload;
 mod server;
@@ -84,22 +85,23 @@ use futures_util::Stream;
 use tokio::net::TcpListener;
 
 use crate::{GroupName, NodeName};
-use material::Material;
+use material::{Material, NodeFiles};
 use reload::Reload;
 
 pub use client::Connector;
 pub use error::TlsError;
 pub use expiry::{Ends, earliest_end};
 pub use name::{PeerNames, certificate_name};
+pub use public::PublicTls;
 pub use server::TlsConnection;
-pub use vocabulary::TlsFiles;
+pub use vocabulary::{CertificateFiles, TlsFiles};
 
 /// A node's certificates, for all its connections. Clones are one.
 #[derive(Clone)]
 pub struct Tls {
     /// Locked while changed files are read, a millisecond now and then, so that
     /// no two handshakes read them.
-    reload: Arc<Mutex<Reload>>,
+    reload: Arc<Mutex<Reload<NodeFiles>>>,
 }
 
 impl Tls {
@@ -108,7 +110,9 @@ impl Tls {
     /// # Errors
     /// [`TlsError::File`], which names the file and says what to do.
     pub fn load(files: TlsFiles) -> Result<Tls, TlsError> {
-        let reload = Arc::new(Mutex::new(Reload::read(files)?));
+        let required = Vec::new();
+        let reload = Reload::read(NodeFiles { files, required })?;
+        let reload = Arc::new(Mutex::new(reload));
         expiry::remember(&reload);
         Ok(Tls { reload })
     }
@@ -121,7 +125,11 @@ impl Tls {
     /// could be.
     pub fn require(&self, group: &GroupName, node: &NodeName) -> Result<(), TlsError> {
         let name = certificate_name(group, node)?;
-        self.locked(|reload| reload.require(name))
+        self.locked(|reload| {
+            let mut source = reload.source().clone();
+            source.required.push(name);
+            reload.replace(source)
+        })
     }
 
     /// Other files in the place of those from now on; the same ones are read again at
@@ -130,7 +138,10 @@ impl Tls {
     /// # Errors
     /// [`TlsError::File`]: those before stay, and what was read of them.
     pub fn replace(&self, files: TlsFiles) -> Result<(), TlsError> {
-        self.locked(|reload| reload.replace(files))
+        self.locked(|reload| {
+            let required = reload.source().required.clone();
+            reload.replace(NodeFiles { files, required })
+        })
     }
 
     /// The names in the certificate.
@@ -167,7 +178,7 @@ impl Tls {
     }
 
     fn files(&self) -> TlsFiles {
-        self.locked(|reload| reload.files().clone())
+        self.locked(|reload| reload.source().files.clone())
     }
 
     /// What a handshake that begins now uses.
@@ -175,7 +186,7 @@ impl Tls {
         self.locked(|reload| reload.material(Instant::now()))
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut Reload) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut Reload<NodeFiles>) -> T) -> T {
         // A panic between two states is not possible: the material is replaced
         // whole.
         work(&mut self.reload.lock().unwrap_or_else(PoisonError::into_inner))

@@ -10,18 +10,36 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{TlsError, TlsFiles, material::Material};
+use super::TlsError;
 
 /// How often the files are looked at, at most.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Files, and what they are read for.
+pub(super) trait Source: Clone {
+    type Material: Material;
+
+    fn paths(&self) -> Vec<&Path>;
+
+    /// Refuses what is of no use.
+    fn read(&self) -> Result<Self::Material, TlsError>;
+}
+
+/// What has been read.
+pub(super) trait Material {
+    /// For whom the certificate is, as a log line says it.
+    fn names(&self) -> String;
+
+    /// When the first of the certificates ends, in seconds since 1970.
+    fn earliest_end(&self) -> Option<u64>;
+}
+
 /// The files, and what was last read from them that was good.
-pub(super) struct Reload {
-    files: TlsFiles,
-    required: Vec<String>,
-    seen: [Option<Stamp>; 3],
+pub(super) struct Reload<S: Source> {
+    source: S,
+    seen: Vec<Option<Stamp>>,
     looked: Instant,
-    material: Arc<Material>,
+    material: Arc<S::Material>,
 }
 
 /// What changes when a file does; `None` where there is no file. Two writes of
@@ -34,45 +52,36 @@ struct Stamp {
     inode: u64,
 }
 
-impl Reload {
-    pub(super) fn read(files: TlsFiles) -> Result<Reload, TlsError> {
+impl<S: Source> Reload<S> {
+    pub(super) fn read(source: S) -> Result<Self, TlsError> {
         // Before the files: what changes while they are read is seen next time.
-        let seen = stamps(&files);
-        let material = Arc::new(Material::read(&files, &[])?);
+        let seen = stamps(&source);
+        let material = Arc::new(source.read()?);
         Ok(Reload {
-            required: Vec::new(),
             seen,
             looked: Instant::now(),
             material,
-            files,
+            source,
         })
     }
 
-    /// From now on a certificate without `name` is no use.
-    pub(super) fn require(&mut self, name: String) -> Result<(), TlsError> {
-        let required = [self.required.clone(), vec![name]].concat();
-        self.material = Arc::new(Material::read(&self.files, &required)?);
-        self.required = required;
+    /// Reads for `source` from now on.
+    pub(super) fn replace(&mut self, source: S) -> Result<(), TlsError> {
+        let seen = stamps(&source);
+        self.material = Arc::new(source.read()?);
+        (self.source, self.seen) = (source, seen);
         Ok(())
     }
 
-    /// Reads `files` from now on.
-    pub(super) fn replace(&mut self, files: TlsFiles) -> Result<(), TlsError> {
-        let seen = stamps(&files);
-        self.material = Arc::new(Material::read(&files, &self.required)?);
-        (self.files, self.seen) = (files, seen);
-        Ok(())
-    }
-
-    pub(super) fn files(&self) -> &TlsFiles {
-        &self.files
+    pub(super) fn source(&self) -> &S {
+        &self.source
     }
 
     /// What is good at `now`: the files' content, or the last that was good.
-    pub(super) fn material(&mut self, now: Instant) -> Arc<Material> {
+    pub(super) fn material(&mut self, now: Instant) -> Arc<S::Material> {
         if now.saturating_duration_since(self.looked) >= LOOK {
             self.looked = now;
-            let stamps = stamps(&self.files);
+            let stamps = stamps(&self.source);
             if stamps != self.seen {
                 self.seen = stamps;
                 self.again();
@@ -82,10 +91,10 @@ impl Reload {
     }
 
     fn again(&mut self) {
-        match Material::read(&self.files, &self.required) {
+        match self.source.read() {
             Ok(material) => {
+                info!(names = %material.names(), "certificates read again");
                 self.material = Arc::new(material);
-                info!(names = %self.material.names, "certificates read again");
             }
             Err(error) => warn!(
                 %error,
@@ -95,8 +104,8 @@ impl Reload {
     }
 }
 
-fn stamps(files: &TlsFiles) -> [Option<Stamp>; 3] {
-    [&files.authority, &files.certificate, &files.key].map(|path| Stamp::of(path))
+fn stamps(source: &impl Source) -> Vec<Option<Stamp>> {
+    source.paths().into_iter().map(Stamp::of).collect()
 }
 
 impl Stamp {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use protocol::{
     GroupName, NodeName,
-    tls::{Ends, Tls, TlsError, TlsFiles},
+    tls::{CertificateFiles, Ends, PublicTls, Tls, TlsError, TlsFiles},
 };
 use topology::Plan;
 
@@ -38,6 +38,15 @@ pub(super) fn check(here: &Here) -> Vec<Finding> {
             }
             // What has just been loaded is good, whether it can be told until when or not.
             end => good.push(end.map_or(SOON, days_until)),
+        }
+    }
+    for (gate, files) in public_files(here) {
+        match PublicTls::load(files.clone()).map(|tls| tls.ends().certificate.map(micros)) {
+            Ok(Some(end)) if days_until(end) < SOON => {
+                findings.push(public_ends(&gate, &files.certificate, end));
+            }
+            Ok(end) => good.push(end.map_or(SOON, days_until)),
+            Err(error) => findings.push(useless(&gate, &error)),
         }
     }
     let authorities = authorities.into_iter();
@@ -80,6 +89,18 @@ fn files(here: &Here) -> Vec<(NodeName, &GroupName, TlsFiles)> {
     all
 }
 
+/// What gates of this machine show their clients.
+fn public_files(here: &Here) -> Vec<(NodeName, CertificateFiles)> {
+    let Plan::Group(topology) = &here.plan else {
+        return Vec::new();
+    };
+    let gates = here.nodes.iter().filter_map(|node| {
+        let files = topology.gates.get(node)?.certificate.clone()?;
+        Some((node.clone(), files))
+    });
+    gates.collect()
+}
+
 fn look(node: &NodeName, group: &GroupName, files: &TlsFiles) -> Result<Ends, TlsError> {
     let tls = Tls::load(files.clone())?;
     tls.require(group, node)?;
@@ -98,6 +119,16 @@ fn useless(node: &NodeName, error: &TlsError) -> Finding {
 fn own_ends(node: &NodeName, certificate: &Path, end: Micros) -> Finding {
     let text = format!("{} of {node} {}", certificate.display(), ending(end));
     let fix = "have the authority sign another and rename it into place: nothing is restarted";
+    Finding::warn(CHECK, text, fix)
+}
+
+fn public_ends(gate: &NodeName, certificate: &Path, end: Micros) -> Finding {
+    let text = format!(
+        "{}, which {gate} shows clients, {}",
+        certificate.display(),
+        ending(end)
+    );
+    let fix = "get another one and rename it into place, the key first: nothing is restarted";
     Finding::warn(CHECK, text, fix)
 }
 

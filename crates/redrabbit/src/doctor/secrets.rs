@@ -42,6 +42,9 @@ fn files(here: &Here) -> Vec<PathBuf> {
         match &here.plan {
             Plan::Group(topology) => {
                 files.extend(topology.security.tls_files(node).map(|files| files.key));
+                let gate = topology.gates.get(node);
+                let shown = gate.and_then(|gate| gate.certificate.clone());
+                files.extend(shown.map(|files| files.key));
             }
             Plan::Bridges(plan) => {
                 let joined = plan.groups.values();

@@ -68,6 +68,33 @@ fn certificates_that_end_are_of_others_or_missing_are_told_apart() {
 }
 
 #[test]
+fn what_a_gate_shows_its_clients_is_looked_at_too() {
+    let gate = "[gates.\"gate@0\"]\nmachine = \"game-1\"\ntcp = \"127.0.0.1:0\"\ncertificate = \"game.pem\"\nkey = \"game.key\"\n";
+    let machine = Machine::new(&format!("{GROUP}{gate}"));
+    let authority = Authority::new(machine.folder.path());
+    let (text, _) = machine.doctor(&[]).one("certificates", "fail");
+    assert!(text.contains("game.pem` cannot be read"), "{text}");
+    let soon = SystemTime::now() + Duration::from_secs(10 * 86_400 + 3_600);
+    authority.certify_until("game", "game.example.net", soon);
+    machine.mode("game.key", 0o644);
+    let found = machine.doctor(&[]);
+    let (text, _) = found.one("certificates", "warn");
+    assert!(
+        text.contains("which gate@0 shows clients, expires in 10 days"),
+        "{text}"
+    );
+    let (text, _) = found.one("secrets", "fail");
+    assert!(text.contains("game.key"), "{text}");
+    authority.certify("game", "game.example.net");
+    machine.mode("game.key", 0o600);
+    let found = machine.doctor(&[]);
+    assert!(
+        found.is_good("certificates") && found.is_good("secrets"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn secrets_that_everybody_may_read_are_found() {
     let machine = Machine::new(&format!("{GROUP}[security]\nsecret_file = \"secret\"\n"));
     machine.write("secret", "sesame");

@@ -1,7 +1,8 @@
 //! Lists: what an item of one has to be, and what is wrong with those that are not.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
+use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 use vocabulary::{GroupName, NodeName, is_internal};
 
@@ -20,6 +21,10 @@ pub(crate) enum Item {
     Cmds,
     /// A method, or what methods begin with and `*`.
     Method,
+    /// A page's origin, as browsers send it.
+    Origin,
+    /// An address, or a network of them.
+    Network,
 }
 
 /// An item that is wrong.
@@ -88,6 +93,10 @@ impl Item {
                 "a list of numbers from 0 to 65535 and of ranges, such as [200, \"210-219\"]"
             }
             Item::Method => "a list of methods, such as [\"echo\", \"stat.*\"]",
+            Item::Origin => "a list of origins, such as [\"https://game.example.net\"]",
+            Item::Network => {
+                "a list of IP addresses and networks, such as [\"10.0.0.5\", \"10.1.0.0/16\"]"
+            }
         }
     }
 
@@ -101,6 +110,8 @@ impl Item {
                 "numbers from 0 to 65535 and ranges, with \",\" between them: 200,210-219"
             }
             Item::Method => "methods with \",\" between them: echo,stat.*",
+            Item::Origin => "origins with \",\" between them",
+            Item::Network => "IP addresses and networks with \",\" between them",
         }
     }
 
@@ -117,6 +128,11 @@ impl Item {
                 "a method, such as \"echo\"; with * at its end, and nowhere else, for all that \
                  begin so"
             }
+            Item::Origin => {
+                "an origin as browsers send it, such as \"https://game.example.net\" or \
+                 \"http://127.0.0.1:8000\": in small letters, with nothing behind it"
+            }
+            Item::Network => "an IP address, such as \"10.0.0.5\", or a network, \"10.1.0.0/16\"",
         }
     }
 
@@ -156,6 +172,8 @@ impl Item {
             }
             Item::Cmds => false,
             Item::Method => is_method(text),
+            Item::Origin => is_origin(text),
+            Item::Network => network(text).is_some(),
         };
         right.then(|| text.to_owned())
     }
@@ -191,6 +209,22 @@ fn is_method(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'*';
     let fits = !text.is_empty() && text.len() <= LONGEST_METHOD;
     fits && name.bytes().all(plain) && !is_internal(name)
+}
+
+/// A scheme and a host of the web, and the port where it is not the scheme's own.
+fn is_origin(text: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        matches!(scheme, "http" | "https") && !host.is_empty() && host.bytes().all(plain)
+    })
+}
+
+/// The network that an item of a list stands for; an address is one of its own.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn text(given: &Given) -> Option<&str> {
@@ -283,6 +317,16 @@ mod tests {
             faulty(Item::Method, "['', 'a b', 'st*t', '**', 'é']"),
             [0, 1, 2, 3, 4]
         );
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send_and_networks_may_be_one_address() {
+        assert!(read(Item::Origin, "https://a.example.net,http://[::1]:8000").is_some());
+        let wrong = "['', 'https://', 'a.example.net', 'https://a/', 'HTTPS://a', 'https://A']";
+        assert_eq!(faulty(Item::Origin, wrong), [0, 1, 2, 3, 4, 5]);
+        assert!(read(Item::Network, "10.0.0.5,10.1.0.0/16,::1,2001:db8::/32").is_some());
+        let wrong = "['', '10.0.0', '10.0.0.0/33', 'game-2', '10.0.0.5:80']";
+        assert_eq!(faulty(Item::Network, wrong), [0, 1, 2, 3, 4]);
     }
 
     #[test]

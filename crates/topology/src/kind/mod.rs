@@ -3,7 +3,7 @@
 mod levels;
 mod list;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use vocabulary::{GroupName, NodeName};
 
@@ -12,7 +12,7 @@ use crate::{
     units::{parse_duration, parse_size, show_duration, show_size},
 };
 
-pub(crate) use list::{Item, ItemFault, cmds};
+pub(crate) use list::{Item, ItemFault, cmds, network};
 
 /// The type of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Peer,
     /// A host that others dial, by name or by IP address, and a port.
     Endpoint,
+    /// Where clients connect, with one of these schemes.
+    Url(&'static [&'static str]),
     /// The name of a node of this role.
     Node(&'static str),
     /// A file or folder.
@@ -85,6 +87,7 @@ impl Kind {
             Kind::Address => text.parse::<SocketAddr>().is_ok(),
             Kind::Peer => text.parse().is_ok_and(can_be_dialled),
             Kind::Endpoint => is_endpoint(text),
+            Kind::Url(schemes) => is_url(text, schemes),
             Kind::Node(role) => text
                 .parse::<NodeName>()
                 .is_ok_and(|name| name.role() == role),
@@ -129,6 +132,14 @@ impl Kind {
             Kind::Endpoint => "a host and a port that can be dialled, in quotes, such as \
                                \"game-2.example.net:10251\""
                 .to_owned(),
+            Kind::Url(schemes) => match schemes.contains(&"tcp") {
+                true => "a URL with a port in quotes, such as \"tcp://game-2.example.net:10242\" \
+                         or \"tls://game-2.example.net:443\""
+                    .to_owned(),
+                false => "a URL in quotes, such as \"ws://10.0.0.2:10243\" or \
+                          \"wss://game-2.example.net/play\""
+                    .to_owned(),
+            },
             Kind::Node(role) => format!("the name of a {role} in quotes, such as \"{role}@0\""),
             Kind::Path => "a path in quotes".to_owned(),
             Kind::List(item) => item.expects().to_owned(),
@@ -158,7 +169,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Group | Kind::Machine | Kind::Node(_) => "name",
-            Kind::Address | Kind::Peer | Kind::Endpoint => "address",
+            Kind::Address | Kind::Peer | Kind::Endpoint | Kind::Url(_) => "address",
             Kind::Path => "path",
             Kind::List(Item::Path) => "paths",
             Kind::List(_) => "list",
@@ -207,7 +218,7 @@ fn is_machine(text: &str) -> bool {
 }
 
 /// "Every address" and port 0 are for those who listen.
-fn can_be_dialled(address: SocketAddr) -> bool {
+pub(crate) fn can_be_dialled(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_unspecified() && address.port() != 0
 }
 
@@ -221,6 +232,30 @@ fn is_endpoint(text: &str) -> bool {
         let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
         is_name && is_machine(host) && is_port && port.parse::<u16>().is_ok_and(|port| port != 0)
     })
+}
+
+/// A scheme of these, a host, and its port; where the scheme is one of the web, the port
+/// may be left out and a path may follow.
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    if !schemes.contains(&scheme) || !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
+    let is_web = matches!(scheme, "ws" | "wss");
+    let (host, path) = match rest.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (rest, None),
+    };
+    let is_plain_host = || {
+        let is_name = host.bytes().any(|byte| byte.is_ascii_alphabetic()) && is_machine(host);
+        is_name
+            || host
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|ip| !ip.is_unspecified())
+    };
+    (is_web || path.is_none()) && (is_endpoint(host) || is_web && is_plain_host())
 }
 
 /// The system ends a path at its first zero byte.
@@ -276,6 +311,38 @@ mod tests {
                 !is_read(Kind::Endpoint, &Given::Text(wrong.into())),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn a_url_is_where_clients_connect() {
+        let tcp = Kind::Url(&["tcp", "tls"]);
+        let web = Kind::Url(&["ws", "wss"]);
+        let takes = |kind, text: &str| is_read(kind, &Given::Text(text.into()));
+        for right in ["tcp://10.0.0.2:10242", "tls://game-2:443", "tcp://[::1]:1"] {
+            assert!(takes(tcp, right), "{right}");
+            assert!(!takes(web, right), "{right}");
+        }
+        for right in [
+            "ws://10.0.0.2:10243",
+            "wss://game-2.example.net",
+            "wss://game-2.example.net/play/here?a=b",
+        ] {
+            assert!(takes(web, right), "{right}");
+            assert!(!takes(tcp, right), "{right}");
+        }
+        for wrong in [
+            "",
+            "wss://",
+            "wss:///play",
+            "wss://0.0.0.0/",
+            "ws://0.0.0.0:1",
+            "wss://a b",
+            "game-2:443",
+            "tcp://game-2",
+            "tcp://game-2:443/path",
+        ] {
+            assert!(!takes(tcp, wrong) && !takes(web, wrong), "{wrong}");
         }
     }
 

@@ -49,6 +49,24 @@ pub(super) const KEYS: &[Key] = &[
         "where clients connect by TCP"),
     key(Section::Gate, "websocket", Kind::Address, Optional, Effect::Node,
         "where clients connect by WebSocket"),
+    key(Section::Gate, "mode", Kind::OneOf(&["game", "login"]), Default("game"), Effect::Node,
+        "game holds its clients; login lets clients in and sends each to the gate with the fewest, \
+         with a ticket for it"),
+    key(Section::Gate, "advertise_tcp", Kind::Url(&["tcp", "tls"]), Optional, Effect::Node,
+        "where clients that a login gate sends here connect by TCP; where it listens unless set"),
+    key(Section::Gate, "advertise_websocket", Kind::Url(&["ws", "wss"]), Optional, Effect::Node,
+        "where clients that a login gate sends here connect by WebSocket; where it listens unless \
+         set"),
+    key(Section::Gate, "certificate", Kind::Path, Optional, Effect::Node,
+        "what it shows clients, in PEM, relative to the topology file: with it clients speak TLS. \
+         A file that is replaced is read again"),
+    key(Section::Gate, "key", Kind::Path, Optional, Effect::Node,
+        "the certificate's private key, in PEM, relative to the topology file"),
+    key(Section::Gate, "origins", Kind::List(Item::Origin), Optional, Effect::Live,
+        "the pages from which browsers may connect by WebSocket; any unless set"),
+    key(Section::Gate, "proxies", Kind::List(Item::Network), Optional, Effect::Live,
+        "load balancers, whose connections begin with a PROXY header of version 2 that says who \
+         the client is"),
     key(Section::Gate, "http", Kind::Address, Optional, Effect::Node,
         "where it serves /metrics, /healthz and /readyz; nowhere unless set"),
     key(Section::Gate, "workers", Kind::Count(1, 64), Default("1"), Effect::Node,
