@@ -197,6 +197,13 @@ impl Cluster {
         http::sample(&within(&what, http::get(address, "/metrics")).await, metric) as u64
     }
 
+    /// What a gate or a scene says of whether it takes work: "ready", or why not.
+    pub async fn readiness(&self, name: &str) -> String {
+        let address = (self.address, self.port(name) + 1000).into();
+        let page = within("it says so", http::get(address, "/readyz")).await;
+        page.trim().to_owned()
+    }
+
     fn port(&self, name: &str) -> u16 {
         self.place.port(name)
     }

@@ -20,6 +20,14 @@ impl Player {
         })
     }
 
+    /// A client that is in already.
+    pub fn of(client: Client, name: &str) -> Player {
+        Player {
+            client,
+            name: name.to_owned(),
+        }
+    }
+
     pub async fn send(&mut self, cmd: u16, value: Value) {
         let body = serde_json::to_vec(&value).unwrap();
         self.client.send(cmd, &body).await.unwrap();
@@ -96,7 +104,7 @@ impl Player {
         }
     }
 
-    async fn frame(&mut self) -> Result<Frame, ClientError> {
+    pub async fn frame(&mut self) -> Result<Frame, ClientError> {
         within(
             &format!("{} hears something", self.name),
             self.client.recv(),

@@ -12,7 +12,7 @@ use std::{
 
 use client::{ClientError, Event, Session};
 use serde_json::Value;
-use tests::{Cluster, ECHO, Members, Seed};
+use tests::{Cluster, ECHO, Members, Place, Seed, eventually, own_address};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -29,6 +29,8 @@ const MESSAGES: u32 = 2_000;
 /// No client takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const FAST: &str = "[limits]\nframes_per_second = 100000\nframe_burst = 100000\n";
+
 async fn cluster() -> Cluster {
     let members = Members {
         gates: 1,
@@ -36,7 +38,7 @@ async fn cluster() -> Cluster {
         slaves: 1,
         script: ECHO,
         // They are to be fast.
-        more: "[limits]\nframes_per_second = 100000\nframe_burst = 100000\n",
+        more: FAST,
     };
     Cluster::start(members).await
 }
@@ -90,26 +92,81 @@ fn sdk(file: &str) -> PathBuf {
 }
 
 /// Runs a program that talks to the gate through such a network, over TCP and WebSocket.
-async fn talks(program: &mut dyn FnMut() -> Command) {
+async fn talks(program: fn() -> Command) {
     let cluster = cluster().await;
     for (scheme, gate) in [("tcp", cluster.tcp("gate@0")), ("ws", websocket(&cluster))] {
         let address = network(gate).await;
         let mut command = program();
         command
             .arg(format!("{scheme}://{address}"))
-            .args([scheme, &MESSAGES.to_string()])
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
-        assert!(output.status.success(), "{scheme}: {output:?}");
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        println!("{scheme}: {said}");
-        assert!(said["losses"].as_u64().unwrap() > 3, "{scheme}: {said}");
+            .args([scheme, &MESSAGES.to_string()]);
+        let losses = losses_of(command).await;
+        assert!(losses > 3, "{scheme}: {losses}");
     }
     let resumed = cluster
         .metric("gate@0", "redrabbit_gate_resumes_total")
         .await;
     assert!(resumed > 6, "{resumed}");
+}
+
+/// A login gate, and a game gate that clients reach only through such a network: where they
+/// log in.
+async fn behind_a_login_gate() -> (Cluster, [(&'static str, String); 2]) {
+    let address = own_address();
+    let port = |port: u16| SocketAddr::from((address, port));
+    let (tcp, websocket) = (port(10400), port(12400));
+    let more = format!(
+        "[gates.\"gate@0\"]\ntcp = \"{tcp}\"\nwebsocket = \"{websocket}\"\n\
+         advertise_tcp = \"tcp://{}\"\nadvertise_websocket = \"ws://{}\"\nhttp = \"{}\"\n\
+         [gates.\"gate@1\"]\nmode = \"login\"\ntcp = \"{}\"\nwebsocket = \"{}\"\nhttp = \"{}\"\n{FAST}",
+        network(tcp).await,
+        network(websocket).await,
+        port(11400),
+        port(10401),
+        port(12401),
+        port(11401),
+    );
+    let mut cluster = Cluster::launch(
+        Place::default(),
+        Members {
+            gates: 0,
+            scenes: 1,
+            slaves: 1,
+            script: ECHO,
+            more: &more,
+        },
+    );
+    cluster.run("gate@0");
+    cluster.run("gate@1");
+    cluster.is_ready().await;
+    eventually("the login gate takes clients", async || {
+        (cluster.readiness("gate@1").await == "ready").then_some(())
+    })
+    .await;
+    let addresses = [
+        ("tcp", format!("tcp://{}", port(10401))),
+        ("ws", format!("ws://{}", port(12401))),
+    ];
+    (cluster, addresses)
+}
+
+#[tokio::test]
+async fn each_goes_on_where_a_login_gate_sends_it() {
+    let (cluster, addresses) = behind_a_login_gate().await;
+    for (scheme, address) in &addresses {
+        let losses = timeout(PATIENCE, talk(address, scheme)).await.unwrap();
+        assert!(losses > 3, "rust, {scheme}: {losses}");
+        for (sdk, mut program) in [("typescript", typescript()), ("python", python())] {
+            program.arg(address).args([*scheme, &MESSAGES.to_string()]);
+            let losses = losses_of(program).await;
+            assert!(losses > 3, "{sdk}, {scheme}: {losses}");
+        }
+    }
+    let used = cluster
+        .metric("gate@0", "redrabbit_gate_tickets_total{outcome=\"used\"}")
+        .await;
+    // A login may be cut, and tried again.
+    assert!(used >= 6, "{used}");
 }
 
 #[tokio::test]
@@ -156,21 +213,34 @@ async fn talk(address: &str, key: &str) -> u32 {
 
 #[tokio::test]
 async fn typescript_talks_through_a_network_that_breaks() {
-    talks(&mut || {
-        let mut node = Command::new("node");
-        node.arg(sdk("typescript/test/talk.mjs"));
-        node
-    })
-    .await;
+    talks(typescript).await;
 }
 
 #[tokio::test]
 async fn python_talks_through_a_network_that_breaks() {
-    talks(&mut || {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-        let mut python = Command::new(python);
-        python.arg("-B").arg(sdk("python/tests/talk.py"));
-        python
-    })
-    .await;
+    talks(python).await;
+}
+
+/// A program that talks to a gate.
+fn typescript() -> Command {
+    let mut node = Command::new("node");
+    node.arg(sdk("typescript/test/talk.mjs"));
+    node
+}
+
+fn python() -> Command {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    let mut python = Command::new(python);
+    python.arg("-B").arg(sdk("python/tests/talk.py"));
+    python
+}
+
+/// Runs such a program to its end; says how often it has lost the connection.
+async fn losses_of(mut program: Command) -> u64 {
+    program.stdin(Stdio::null()).kill_on_drop(true);
+    let output = timeout(PATIENCE, program.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    println!("{said}");
+    said["losses"].as_u64().unwrap()
 }

@@ -33,6 +33,18 @@ impl Address {
         self
     }
 
+    /// Where a gate there sends its clients. What began with TLS goes on with it: a ticket
+    /// opens a session, and is not to be read on the way.
+    pub(crate) fn leads_to(&self, url: &str) -> Result<Address, ClientError> {
+        let to: Address = url.parse()?;
+        if self.scheme.is_encrypted() && !to.scheme.is_encrypted() {
+            return Err(ClientError::Protocol(
+                "a gate with TLS that sends its clients to one without",
+            ));
+        }
+        Ok(to.trusting(self.trust.clone()))
+    }
+
     /// As it was given.
     pub fn url(&self) -> &str {
         &self.url

@@ -1,7 +1,10 @@
 //! A client's connection: made, let in, and in one piece until it is split.
 
 use bytes::Bytes;
-use protocol::client::{CMD_VERIFY, Frame};
+use protocol::client::{
+    CMD_VERIFY, FLAG_TICKET, Frame, encode_frame,
+    redirect::{Redirect, Ticket},
+};
 use tokio::net::ToSocketAddrs;
 
 use crate::{Address, ClientError, Receiver, Sender, address::Scheme, stream, wire};
@@ -19,6 +22,14 @@ pub struct Welcome {
     /// What the game's verify callback sends along; empty where it sends
     /// nothing.
     pub reply: Bytes,
+}
+
+/// What the last frame of a gate says that sends a client away.
+pub(crate) fn redirected(body: Bytes) -> ClientError {
+    match Redirect::decode(body) {
+        Some(redirect) => ClientError::Redirected(Box::new(redirect)),
+        None => ClientError::Protocol("a way to another gate that is none"),
+    }
 }
 
 impl Client {
@@ -54,12 +65,35 @@ impl Client {
     /// Says who the client is and waits for the gate's answer.
     ///
     /// Ends with [`ClientError::Refused`] when the gate does not let it in.
+    /// Ends with [`ClientError::Redirected`] when it is to go on at another gate.
     /// There is no time limit of its own: the gate has one.
     pub async fn login(&mut self, session_key: &str) -> Result<Welcome, ClientError> {
+        let first = encode_frame(CMD_VERIFY, 0, session_key.as_bytes());
+        self.ask(first).await
+    }
+
+    /// Goes on at a gate that another one has sent the client to.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login); a ticket that is not good any more is refused with
+    /// `ticket_refused`.
+    pub async fn redeem(&mut self, ticket: &Ticket) -> Result<Welcome, ClientError> {
+        let first = encode_frame(CMD_VERIFY, FLAG_TICKET, &ticket.0);
+        self.ask(first).await
+    }
+
+    async fn ask(&mut self, first: Bytes) -> Result<Welcome, ClientError> {
         // A gate that is full says so and closes before it has read anything:
         // its word comes first, whatever became of the writing.
-        let sent = self.sender.send(CMD_VERIFY, session_key.as_bytes()).await;
+        let sent = async {
+            self.sender.feed_encoded(first).await?;
+            self.sender.flush().await
+        };
+        let sent = sent.await;
         match self.receiver.recv().await {
+            Ok(frame) if frame.cmd == CMD_VERIFY && frame.flags & FLAG_TICKET != 0 => {
+                Err(redirected(frame.body))
+            }
             Ok(frame) if frame.cmd == CMD_VERIFY => Ok(Welcome { reply: frame.body }),
             Ok(_) => Err(ClientError::Protocol("a frame before the login's answer")),
             Err(ClientError::Closed { reason }) => Err(ClientError::Refused { reason }),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::client::FrameError;
+use protocol::client::{FrameError, redirect::Redirect};
 use tokio_tungstenite::tungstenite;
 
 /// Why a client's call failed.
@@ -20,6 +20,10 @@ pub enum ClientError {
         /// For a person to read.
         reason: String,
     },
+    /// The gate does not hold the client itself: it goes on at another gate, with a
+    /// [ticket](crate::Client::redeem).
+    #[error("the client goes on at {}", .0.address)]
+    Redirected(Box<Redirect>),
     /// The gate closed the connection and said why.
     #[error("connection closed by the gate: {reason}")]
     Closed {

@@ -43,6 +43,7 @@ pub use address::Address;
 pub use connection::{Client, Welcome};
 pub use error::ClientError;
 pub use halves::{Receiver, Sender};
+pub use protocol::client::redirect::{Redirect, Ticket};
 pub use protocol::client::{CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, Frame};
 pub use session::{Event, Session};
 pub use trust::Trust;

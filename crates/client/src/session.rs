@@ -4,7 +4,8 @@ use std::{collections::VecDeque, io, time::Duration};
 
 use bytes::Bytes;
 use protocol::client::{
-    CMD_ACK, CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, FLAG_RESUME, Frame, encode_frame,
+    CMD_ACK, CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, FLAG_RESUME, FLAG_TICKET, Frame,
+    encode_frame,
     resume::{Received, ResumeOffer, ResumeToken, Sent, decode_count, encode_ack, encode_resume},
 };
 use rand::RngExt;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     Address, ClientError, Welcome,
+    connection::redirected,
     halves::DRAINING,
     wire::{self, Reader, Writer},
 };
@@ -42,7 +44,10 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Session {
+    /// Where it logs in.
     address: Address,
+    /// Where it is: there, or where it was sent.
+    gate: Address,
     session_key: String,
     link: Option<Link>,
     /// How to come back, if the gate offers it.
@@ -98,6 +103,8 @@ struct WayBack {
     next_try: Instant,
 }
 
+/// What a gate says of a ticket that is not good, or not any more.
+const TICKET_REFUSED: &str = "ticket_refused";
 /// As many messages, and bytes, may wait for the gate's word that they have come.
 const MOST_KEPT: (usize, usize) = (1024, 256 * 1024);
 /// As many events may wait for who receives, before the gate is not read.
@@ -126,6 +133,7 @@ impl Session {
     /// As [`login`](Self::login).
     pub async fn login_at(address: Address, session_key: &str) -> Result<Session, ClientError> {
         let mut session = Session {
+            gate: address.clone(),
             address,
             session_key: session_key.to_owned(),
             link: None,
@@ -145,6 +153,12 @@ impl Session {
     /// What the client was told when it was let in last.
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
+    }
+
+    /// The gate that the session is at: the one that it logged in at, or the one that it was
+    /// sent to.
+    pub fn gate(&self) -> &Address {
+        &self.gate
     }
 
     /// Whether there is a connection now.
@@ -380,7 +394,7 @@ impl Session {
     }
 
     async fn resume(&mut self, token: ResumeToken) -> Result<(), ClientError> {
-        let mut link = Link::open(&self.address).await?;
+        let mut link = Link::open(&self.gate).await?;
         let first = encode_resume(token, self.received.tell());
         let answer = link.ask(first).await?;
         let is_answer = (answer.cmd, answer.flags) == (CMD_ACK, FLAG_RESUME);
@@ -393,12 +407,43 @@ impl Session {
         Ok(())
     }
 
+    /// Lets the client in anew, at the gate that it is sent to if it is.
     async fn log_in(&mut self) -> Result<(), ClientError> {
-        let mut link = Link::open(&self.address).await?;
-        let key = encode_frame(CMD_VERIFY, FLAG_RESUME, self.session_key.as_bytes());
-        let answer = link.ask(key).await?;
+        let key = self.session_key.clone();
+        let first = encode_frame(CMD_VERIFY, FLAG_RESUME, key.as_bytes());
+        for is_last in [false, true] {
+            self.gate = self.address.clone();
+            let redirect = match self.enter(first.clone()).await {
+                Err(ClientError::Redirected(redirect)) => redirect,
+                other => return other,
+            };
+            self.gate = self.address.leads_to(&redirect.address)?;
+            let ticket = encode_frame(CMD_VERIFY, FLAG_TICKET | FLAG_RESUME, &redirect.ticket.0);
+            match self.enter(ticket).await {
+                // It came too late: the next one may not.
+                Err(ClientError::Refused { reason }) if reason == TICKET_REFUSED && !is_last => {}
+                Err(ClientError::Redirected(_)) => {
+                    return Err(ClientError::Protocol("a ticket for another gate's ticket"));
+                }
+                Ok(()) => {
+                    self.welcome.reply = redirect.reply;
+                    return Ok(());
+                }
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    /// Says who it is at the gate, and takes its answer.
+    async fn enter(&mut self, first: Bytes) -> Result<(), ClientError> {
+        let mut link = Link::open(&self.gate).await?;
+        let answer = link.ask(first).await?;
         if answer.cmd != CMD_VERIFY {
             return Err(ClientError::Protocol("a frame before the login's answer"));
+        }
+        if answer.flags & FLAG_TICKET != 0 {
+            return Err(redirected(answer.body));
         }
         let now = Instant::now();
         let (reply, way_back) = match answer.flags & FLAG_RESUME {

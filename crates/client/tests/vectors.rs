@@ -3,12 +3,14 @@
 
 use bytes::{Bytes, BytesMut};
 use protocol::client::{
-    CMD_ACK, FLAG_CLOSED, FLAG_RESUME, Frame, FrameDecoder, encode_frame,
+    CMD_ACK, CMD_VERIFY, FLAG_CLOSED, FLAG_RESUME, FLAG_TICKET, Frame, FrameDecoder, encode_frame,
+    redirect::{Redirect, Ticket},
     resume::{Received, ResumeOffer, ResumeToken, Sent, encode_ack, encode_resume, encode_resumed},
 };
 use serde_json::Value;
 
 const FRAMES: &str = include_str!("../../../proto/vectors/frames.json");
+const REDIRECT: &str = include_str!("../../../proto/vectors/redirect.json");
 const RESUME: &str = include_str!("../../../proto/vectors/resume.json");
 
 fn cases(text: &str, list: &str) -> Vec<Value> {
@@ -68,6 +70,32 @@ fn bytes_are_cut_into_the_same_frames_however_they_are_split() {
             FrameDecoder::new(1 << 20).decode(&mut buffer).is_err(),
             "{case}"
         );
+    }
+}
+
+#[test]
+fn a_way_to_another_gate_is_written_and_read_so() {
+    for case in cases(REDIRECT, "good") {
+        let redirect = Redirect {
+            ticket: Ticket(hex(&case["ticket"])[..].try_into().unwrap()),
+            address: case["address"].as_str().unwrap().to_owned(),
+            reply: hex(&case["reply"]),
+        };
+        let bytes = hex(&case["bytes"]);
+        assert_eq!(redirect.encode(), bytes, "{case}");
+        let frame = FrameDecoder::new(1 << 20).decode_message(bytes).unwrap();
+        let ticket = redirect.ticket.0;
+        assert_eq!(Redirect::decode(frame.body), Some(redirect), "{case}");
+        for (flags, first) in [
+            (FLAG_TICKET, "first"),
+            (FLAG_TICKET | FLAG_RESUME, "first_resumable"),
+        ] {
+            let encoded = encode_frame(CMD_VERIFY, flags, &ticket);
+            assert_eq!(encoded, hex(&case[first]), "{case}");
+        }
+    }
+    for case in cases(REDIRECT, "bad") {
+        assert_eq!(Redirect::decode(hex(&case["body"])), None, "{case}");
     }
 }
 

@@ -39,6 +39,8 @@ export interface Options {
   onClosed?: (error: GateError) => void;
   /** The WebSocket to be used where there is none of the platform's. */
   webSocket?: new (url: string) => WebSocket;
+  /** In Node, for `tls://`: the authorities to believe, in PEM, in the place of Node's own. */
+  ca?: string;
 }
 
 /** Why a session does not begin, or has ended. */
@@ -59,6 +61,7 @@ export const CMD_PING = 65535;
 export const FLAG_CLOSED = 1;
 export const FLAG_RESUME = 2;
 export const FLAG_NOTICE = 4;
+export const FLAG_TICKET = 8;
 
 const HEAD_BYTES = 8;
 /** No message of a gate is larger. */
@@ -222,6 +225,32 @@ export function decodeCount(body: Uint8Array<ArrayBuffer>): number {
   return Number(new DataView(body.buffer, body.byteOffset, 8).getBigUint64(0, true));
 }
 
+/** Where a login gate sends a player. */
+export interface Redirect {
+  /** What is shown there. */
+  ticket: Uint8Array<ArrayBuffer>;
+  address: string;
+  /** What the game says. */
+  reply: Uint8Array<ArrayBuffer>;
+}
+
+export function decodeRedirect(body: Uint8Array<ArrayBuffer>): Redirect {
+  if (body.length < 18) throw broken("a way to another gate that is none");
+  const end = 18 + new DataView(body.buffer, body.byteOffset).getUint16(16, true);
+  if (end > body.length) throw broken("a way to another gate that is none");
+  return { ticket: body.slice(0, 16), address: decodeText(body.slice(18, end)), reply: body.slice(end) };
+}
+
+/** Not the end, but the way to another gate. */
+class Redirected extends GateError {
+  readonly redirect: Redirect;
+
+  constructor(redirect: Redirect) {
+    super("redirected", `the player goes on at ${redirect.address}`);
+    this.redirect = redirect;
+  }
+}
+
 /** A connection, whatever it is made of. */
 interface Wire {
   send(frame: Uint8Array<ArrayBuffer>): void;
@@ -241,6 +270,8 @@ export class Session {
   /** What the game said when it let the player in last. */
   reply: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #url: string;
+  /** Where the session is: there, or where it was sent. */
+  #gate: string;
   #options: Options;
   #state: State = "opening";
   #wire: Wire | undefined;
@@ -254,12 +285,13 @@ export class Session {
 
   private constructor(url: string, options: Options) {
     this.#url = url;
+    this.#gate = url;
     this.#options = options;
   }
 
   /**
-   * Connects to `ws://host:port`, `wss://host:port` or, in Node, `tcp://host:port`, and
-   * logs in. Fails with a GateError: its `reason` is what the game or the gate said.
+   * Connects to `ws://host:port`, `wss://host` or, in Node, `tcp://host:port` or
+   * `tls://host:port`, and logs in; a login gate sends the player on. Fails with a GateError: its `reason` is what the game or the gate said.
    */
   static async login(url: string, options: Options): Promise<Session> {
     const session = new Session(url, options);
@@ -313,11 +345,39 @@ export class Session {
   async #logIn(): Promise<void> {
     const flags = this.#options.resume === false ? 0 : FLAG_RESUME;
     const key = encodeFrame(CMD_VERIFY, flags, encoder.encode(this.#options.key));
-    await this.#open(key, (answer) => this.#enter(answer));
+    for (const isLast of [false, true]) {
+      this.#gate = this.#url;
+      const redirect = await this.#begin(key);
+      if (!redirect) return;
+      this.#gate = leadsTo(this.#url, redirect.address);
+      const ticket = encodeFrame(CMD_VERIFY, flags | FLAG_TICKET, redirect.ticket);
+      try {
+        if (await this.#begin(ticket, redirect.reply)) throw broken("a ticket for another gate's ticket");
+        return;
+      } catch (error) {
+        // It came too late: the next one may not.
+        if (isLast || !(error instanceof GateError) || error.reason !== "ticket_refused") throw error;
+      }
+    }
+  }
+
+  /** Says who this is; the answer may be that the player goes on elsewhere. */
+  async #begin(first: Uint8Array<ArrayBuffer>, reply?: Uint8Array<ArrayBuffer>): Promise<Redirect | undefined> {
+    try {
+      await this.#open(first, (answer) => {
+        this.#enter(answer);
+        this.reply = reply ?? this.reply;
+      });
+      return undefined;
+    } catch (error) {
+      if (error instanceof Redirected) return error.redirect;
+      throw error;
+    }
   }
 
   #enter(answer: Frame): void {
     if (answer.cmd !== CMD_VERIFY) throw broken("no answer to the login");
+    if (answer.flags & FLAG_TICKET) throw new Redirected(decodeRedirect(answer.body));
     this.#sent = new Sent();
     this.#received = new Received();
     this.#token = undefined;
@@ -343,7 +403,7 @@ export class Session {
         wire?.close();
         reject(error);
       };
-      const stop = this.#after(ATTEMPT_MS * 3, () => fail(new GateError("socket_error", `${this.#url} does not answer`)));
+      const stop = this.#after(ATTEMPT_MS * 3, () => fail(new GateError("socket_error", `${this.#gate} does not answer`)));
       const hearer: Hearer = {
         frame: (frame) => {
           this.#heardAt = Date.now();
@@ -369,7 +429,7 @@ export class Session {
           if (this.#wire === wire) this.#lose(error);
         },
       };
-      connect(this.#url, this.#options.webSocket, hearer).then(
+      connect(this.#gate, this.#options, hearer).then(
         (made) => {
           wire = made;
           if (isGivenUp || this.isOver) wire.close();
@@ -523,10 +583,20 @@ function broken(what: string): GateError {
   return new GateError("protocol_error", `the gate has broken the protocol: ${what}`);
 }
 
-async function connect(url: string, webSocket: Options["webSocket"], hearer: Hearer): Promise<Wire> {
+/** Where a gate there sends its players. What began with TLS goes on with it. */
+function leadsTo(from: string, to: string): string {
+  if (/^(tls|wss):/.test(from) && !/^(tls|wss):/.test(to)) {
+    throw broken("a gate with TLS that sends its players to one without");
+  }
+  return to;
+}
+
+async function connect(url: string, options: Options, hearer: Hearer): Promise<Wire> {
   const { protocol, hostname, port } = new URL(url);
-  if (protocol === "tcp:") return overTcp(hostname.replace(/^\[|\]$/g, ""), Number(port), hearer);
-  const made = webSocket ?? globalThis.WebSocket;
+  const place = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
+  if (protocol === "tcp:") return overTcp("node:net", "connect", { ...place, noDelay: true }, hearer);
+  if (protocol === "tls:") return overTcp("node:tls", "secureConnect", { ...place, ca: options.ca }, hearer);
+  const made = options.webSocket ?? globalThis.WebSocket;
   if (!made) throw new GateError("address", "there is no WebSocket here: give one in the options, or use tcp://");
   return overWebSocket(new made(url), url, hearer);
 }
@@ -574,10 +644,14 @@ function overWebSocket(socket: WebSocket, url: string, hearer: Hearer): Promise<
   });
 }
 
-async function overTcp(host: string, port: number, hearer: Hearer): Promise<Wire> {
-  const name = "node:net";
-  const net = (await import(name)) as { connect(options: object): NodeSocket };
-  const socket = net.connect({ host, port, noDelay: true });
+async function overTcp(
+  module: string,
+  connected: string,
+  place: { host: string; port: number; [option: string]: unknown },
+  hearer: Hearer,
+): Promise<Wire> {
+  const node = (await import(module)) as { connect(options: object): NodeSocket };
+  const socket = node.connect(place);
   const frames = new Decoder();
   let isLost = false;
   const lost = (message: string) => {
@@ -587,7 +661,7 @@ async function overTcp(host: string, port: number, hearer: Hearer): Promise<Wire
     }
   };
   return new Promise((resolve, reject) => {
-    socket.on("connect", () =>
+    socket.on(connected, () =>
       resolve({
         send: (frame) => void (socket.writable && socket.write(frame)),
         close: () => {
@@ -598,7 +672,7 @@ async function overTcp(host: string, port: number, hearer: Hearer): Promise<Wire
       }),
     );
     socket.on("error", (error) => {
-      reject(new GateError("socket_error", `${host}:${port} cannot be reached: ${String(error)}`));
+      reject(new GateError("socket_error", `${place.host}:${place.port} cannot be reached: ${String(error)}`));
       lost(String(error));
     });
     socket.on("close", () => lost("the connection was lost"));

@@ -15,6 +15,8 @@ pub struct Readiness {
 enum State {
     Ready,
     NotReady(&'static str),
+    /// It will take none any more.
+    Over(&'static str),
 }
 
 impl Readiness {
@@ -28,12 +30,17 @@ impl Readiness {
 
     /// Takes work from now on.
     pub fn set_ready(&self) {
-        self.state.send_replace(State::Ready);
+        self.set(State::Ready);
     }
 
-    /// Takes no work for now, and why in a few words ("draining").
+    /// Takes no work for now, and why in a few words ("full").
     pub fn set_not_ready(&self, reason: &'static str) {
-        self.state.send_replace(State::NotReady(reason));
+        self.set(State::NotReady(reason));
+    }
+
+    /// Takes no work any more, whatever is said from now on, and why.
+    pub fn set_over(&self, reason: &'static str) {
+        self.set(State::Over(reason));
     }
 
     /// Whether it takes work.
@@ -45,7 +52,18 @@ impl Readiness {
     pub fn as_str(&self) -> &'static str {
         match *self.state.borrow() {
             State::Ready => "ready",
-            State::NotReady(reason) => reason,
+            State::NotReady(reason) | State::Over(reason) => reason,
         }
+    }
+
+    fn set(&self, to: State) {
+        self.state.send_if_modified(|state| {
+            let is_over = matches!(state, State::Over(_));
+            let changes = !is_over && *state != to;
+            if changes {
+                *state = to;
+            }
+            changes
+        });
     }
 }

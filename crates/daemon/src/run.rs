@@ -201,7 +201,7 @@ impl<B: Booted> Daemon<B> {
     /// ended.
     pub async fn drain(&self, work: impl Future<Output = ()>) -> Drain {
         let grace = self.drain_grace();
-        self.readiness.set_not_ready("draining");
+        self.readiness.set_over("draining");
         systemd::stopping();
         info!(grace_seconds = grace.as_secs_f64(), "draining");
         let drain = tokio::select! {

@@ -110,8 +110,8 @@ async fn refuse(shared: &Shared, socket: TcpStream, kind: Kind, reason: CloseRea
         return;
     };
     if let Ok(Ok(transport)) = timeout(FAREWELL_TIME, accept(shared, socket, kind)).await {
-        let end = End { reason, text: None };
-        transport.close(Batch::default(), Farewell::of(&end)).await;
+        let farewell = Farewell::of(&End::of(reason));
+        transport.close(Batch::default(), farewell).await;
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(1);
 /// What a client is told at the end.
 #[derive(Debug)]
 pub(crate) struct Farewell {
-    /// The last frame: `cmd` 0, `flags` 1, the reason.
+    /// The last frame: `cmd` 0, `flags` 1, the reason; or where the client goes on.
     pub(crate) frame: Bytes,
     /// The same for those who look at WebSocket's own close.
     pub(crate) websocket: CloseFrame,
@@ -36,11 +36,14 @@ impl Farewell {
             | CloseReason::ProxyHeader => return None,
             CloseReason::ProtocolError => CloseCode::Protocol,
             CloseReason::FrameTooLarge => CloseCode::Size,
-            CloseReason::Unspecified | CloseReason::ClosedByScene => CloseCode::Normal,
+            CloseReason::Unspecified | CloseReason::ClosedByScene | CloseReason::Redirected => {
+                CloseCode::Normal
+            }
             CloseReason::Draining => CloseCode::Away,
             // It may be otherwise in a moment.
             CloseReason::GateFull
             | CloseReason::CrowdedOut
+            | CloseReason::NoGate
             | CloseReason::VerifyUnavailable
             | CloseReason::SceneLost
             | CloseReason::GroupLost => CloseCode::Again,
@@ -52,12 +55,16 @@ impl Farewell {
             | CloseReason::RateLimited
             | CloseReason::AddressFull
             | CloseReason::ResumeRefused
+            | CloseReason::TicketRefused
             | CloseReason::Replaced => CloseCode::Policy,
         };
         let name = close_reason_name(end.reason);
         let text = end.text.as_deref().unwrap_or(name);
         Some(Farewell {
-            frame: encode_frame(CMD_VERIFY, FLAG_CLOSED, text.as_bytes()),
+            frame: match &end.redirect {
+                Some(redirect) => redirect.encode(),
+                None => encode_frame(CMD_VERIFY, FLAG_CLOSED, text.as_bytes()),
+            },
             websocket: CloseFrame {
                 code,
                 reason: name.into(),
@@ -72,8 +79,8 @@ mod tests {
 
     fn farewell(reason: CloseReason, text: Option<&str>) -> Option<Farewell> {
         Farewell::of(&End {
-            reason,
             text: text.map(str::to_owned),
+            ..End::of(reason)
         })
     }
 

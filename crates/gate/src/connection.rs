@@ -11,10 +11,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use protocol::{
     client::{
         CMD_PING, CMD_VERIFY, Frame, HEAD_BYTES, encode_frame,
+        redirect::Ticket,
         resume::{CountError, ResumeOffer, ResumeToken, encode_resumed},
     },
     v1::CloseReason,
@@ -456,10 +458,11 @@ impl Connection {
                 if let Err(reason) = self.place.speak() {
                     return self.end(reason).map(Outcome::End);
                 }
-                let asking = verification::ask(&self.shared, key, self.online_time, self.client.ip);
+                let asking = verification::ask(&self.shared, key, self.online_time, &self.client);
                 self.verifying = Some(asking);
                 None
             }
+            Effect::Redeem(ticket) => return self.redeem(&ticket),
             Effect::Resume(token, received) => return Some(Outcome::Resume(token, received)),
             Effect::Enter(accepted) => self.enter(&accepted),
             Effect::Forward(frame) => self.take(frame),
@@ -474,6 +477,26 @@ impl Connection {
             Effect::End(end) => Some(end),
         };
         end.map(Outcome::End)
+    }
+
+    /// Lets in a client that another gate has sent.
+    fn redeem(&mut self, ticket: &Ticket) -> Option<Outcome> {
+        if let Err(reason) = self.place.speak() {
+            return self.end(reason).map(Outcome::End);
+        }
+        let sessions = &self.shared.sessions;
+        let Some(reserved) = sessions.tickets.take(ticket) else {
+            sessions.metrics.ticket("refused");
+            return self.end(CloseReason::TicketRefused).map(Outcome::End);
+        };
+        sessions.metrics.ticket("used");
+        self.authority = Some(reserved.authority);
+        self.on(Event::Verified(Ok(Accepted {
+            session_id: reserved.session_id,
+            login: reserved.login,
+            // The other gate has told it.
+            reply: Bytes::new(),
+        })))
     }
 
     /// What a client that was let in is told, and the way back where it asked for one.
@@ -578,11 +601,8 @@ impl Connection {
             client.record(&shared, reason, None);
         }
         if let Some((transport, batch)) = left.socket {
-            let end = End {
-                reason: left.reason,
-                text: None,
-            };
-            transport.close(batch, Farewell::of(&end)).await;
+            let farewell = Farewell::of(&End::of(left.reason));
+            transport.close(batch, farewell).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use daemon::Readiness;
 use protocol::{
     NodeName, Secret, VitalsSource,
     client::{CMD_VERIFY, FLAG_NOTICE, encode_frame},
@@ -13,6 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use topology::GateMode;
 use tracing::info;
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     entrance,
     group::Group,
     listener::Acceptor,
+    login,
     sessions::{Sessions, Ways},
     shared::{GateConfig, Shared},
     transport::Kind,
@@ -27,6 +30,8 @@ use crate::{
 
 /// How often the directory is told how many sessions there are.
 const LOAD_PACE: Duration = Duration::from_millis(500);
+/// How soon a load balancer can know that clients cannot be let in.
+const READINESS_PACE: Duration = Duration::from_millis(100);
 /// What the closing of connections may take beyond the farewell of each.
 const CLOSING_TIME: Duration = Duration::from_millis(300);
 /// What clients are told when the gate begins to drain.
@@ -84,6 +89,9 @@ impl Gate {
         };
         gate.tcp = gate.listen(listeners.tcp, Kind::Tcp);
         gate.websocket = gate.listen(listeners.websocket, Kind::WebSocket);
+        if gate.shared.mode == GateMode::Login {
+            gate.tasks.spawn(login::watch(Arc::clone(&gate.shared)));
+        }
         let report = report_load(Arc::clone(&gate.shared), gate.stop.clone());
         gate.tasks.spawn(report);
         let shared = Arc::clone(&gate.shared);
@@ -112,6 +120,21 @@ impl Gate {
         };
         self.tasks.spawn(acceptor.run());
         address
+    }
+
+    /// Says from now on whether clients can be let in, for whoever sends them here.
+    pub fn report_readiness(&self, readiness: Readiness) {
+        let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());
+        self.tasks.spawn(async move {
+            let mut ticks = interval(READINESS_PACE);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                match shared.obstacle() {
+                    None => readiness.set_ready(),
+                    Some(reason) => readiness.set_not_ready(reason),
+                }
+            }
+        });
     }
 
     /// Waits until the gate is in its group.
@@ -148,6 +171,10 @@ impl Gate {
             enter,
             origins,
             proxies,
+            // Those take a restart.
+            mode: _,
+            advertise_tcp: _,
+            advertise_websocket: _,
             limits,
         } = config;
         self.shared.set_limits(limits);
@@ -191,6 +218,7 @@ impl Gate {
         let shared = &self.shared;
         self.stop.cancel();
         shared.group.set_draining();
+        shared.sessions.tickets.close();
         let notice = encode_frame(CMD_VERIFY, FLAG_NOTICE, NOTICE.as_bytes());
         shared.connections.drain(&notice);
         let before = self.sessions();
@@ -244,6 +272,7 @@ async fn report_load(shared: Arc<Shared>, stop: CancellationToken) {
                 let connections = &shared.connections;
                 let (limit, queued) = (connections.sessions_limit(), connections.queued());
                 shared.sessions.metrics.stands(limit, queued);
+                shared.sessions.let_tickets_lapse(&*shared.group);
             }
         }
     }

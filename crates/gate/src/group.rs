@@ -18,6 +18,16 @@ pub(crate) trait Group: Send + Sync + 'static {
         request: &v1::VerifyRequest,
     ) -> BoxFuture<'static, Result<Bytes, CallError>>;
 
+    /// Asks another gate how it stands.
+    fn stand(&self, gate: NodeId) -> BoxFuture<'static, Result<Bytes, CallError>>;
+
+    /// Asks another gate for a ticket.
+    fn reserve(
+        &self,
+        gate: NodeId,
+        request: &v1::ReserveRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>>;
+
     /// Tells a scene of a session that it holds from now on.
     fn enter(&self, scene: NodeId, enter: &v1::Enter) -> Result<(), CallError>;
 

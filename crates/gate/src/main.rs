@@ -55,6 +55,7 @@ async fn serve(daemon: Daemon) -> anyhow::Result<()> {
     let life = async {
         gate.ready().await;
         daemon.ready();
+        gate.report_readiness(daemon.readiness.clone());
         // An operator asks as a first signal does, so that the next one insists.
         gate.drain_requested().await;
         daemon.shutdown.request();

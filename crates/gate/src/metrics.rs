@@ -19,6 +19,7 @@ const SESSIONS: &str = "redrabbit_gate_sessions";
 const AWAY: &str = "redrabbit_gate_sessions_away";
 /// Clients that came back, by `outcome`: `resumed`, or the reason why not.
 const RESUMES: &str = "redrabbit_gate_resumes_total";
+const TICKETS: &str = "redrabbit_gate_tickets_total";
 /// Sessions that may be.
 const SESSIONS_LIMIT: &str = "redrabbit_gate_sessions_limit";
 /// Frames, and bytes, that wait in the send queues of all sessions.
@@ -137,11 +138,16 @@ impl Metrics {
         counter!(RESUMES, "outcome" => outcome).increment(1);
     }
 
+    /// A ticket was `given`, `used`, has `lapsed`, or was `refused`.
+    pub(crate) fn ticket(&self, outcome: &'static str) {
+        counter!(TICKETS, "outcome" => outcome).increment(1);
+    }
+
     /// A connection ends.
     pub(crate) fn closed(&self, reason: CloseReason, was_session: bool) {
         let reason = close_reason_name(reason);
         counter!(CLOSED, "reason" => reason).increment(1);
-        if !was_session {
+        if !was_session && reason != close_reason_name(CloseReason::Redirected) {
             counter!(REFUSED, "reason" => reason).increment(1);
         }
     }

@@ -14,6 +14,9 @@ use protocol::{
 
 use crate::{Gate, GateConfig, Listeners, group::Group, orders, requests, sessions::Sessions};
 
+/// A gate that does not say in time how it stands is not one to send clients to.
+const STAND_TIME: Duration = Duration::from_secs(1);
+
 impl Gate {
     /// Starts a gate that joins its group through `uplink`. It takes clients
     /// at once, and tells them `verify_unavailable` until it is in. Has to be
@@ -52,6 +55,7 @@ fn services(sessions: &Arc<Sessions>) -> Services {
     };
     let of = || Arc::clone(sessions);
     let (of_replace, of_drain, of_events) = (of(), of(), of());
+    let (of_stand, of_reserve) = (of(), of());
     Services::new()
         .message(method::GATE_DELIVER, order(orders::deliver))
         .message(method::GATE_CHANNEL, order(orders::channel))
@@ -62,18 +66,31 @@ fn services(sessions: &Arc<Sessions>) -> Services {
         .serve(method::GATE_REPLACE, move |request| {
             requests::replace(&of_replace, request.source, &request.body)
         })
+        .serve(method::GATE_STAND, move |request| {
+            requests::stand(&of_stand, request.source)
+        })
+        .serve(method::GATE_RESERVE, move |request| {
+            requests::reserve(&of_reserve, request.source, &request.body)
+        })
         .serve(method::NODE_DRAIN, move |_| requests::drain(&of_drain))
         .events(move |event| match event {
             NodeEvent::Upserted(node) if node.role == Role::Scene => {
                 of_events.node_changed(node.id, &node.name, node.is_ready());
             }
+            NodeEvent::Upserted(node) if node.role == Role::Gate => {
+                of_events.gates.upsert(node.id, node.is_ready());
+            }
             // The others hold no sessions, and come and go.
             NodeEvent::Upserted(_) => {}
-            NodeEvent::Removed(node) => of_events.node_gone(node),
+            NodeEvent::Removed(node) => {
+                of_events.gates.remove(node);
+                of_events.node_gone(node);
+            }
+            NodeEvent::Joined(_) => of_events.group_joined(),
             NodeEvent::Lost => of_events.group_lost(),
             NodeEvent::Unreachable(node) => of_events.reach(node, false),
             NodeEvent::Reachable(node) => of_events.reach(node, true),
-            NodeEvent::Joined(_) | NodeEvent::Exports(_) | NodeEvent::Loads(_) => {}
+            NodeEvent::Exports(_) | NodeEvent::Loads(_) => {}
         })
 }
 
@@ -86,6 +103,24 @@ impl Group for Node {
         let node = self.clone();
         let request = request.encode_to_vec().into();
         Box::pin(async move { node.call(scene, method::SESSION_VERIFY, request).await })
+    }
+
+    fn stand(&self, gate: NodeId) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let node = self.clone();
+        Box::pin(async move {
+            node.call_within(gate, method::GATE_STAND, Bytes::new(), STAND_TIME)
+                .await
+        })
+    }
+
+    fn reserve(
+        &self,
+        gate: NodeId,
+        request: &v1::ReserveRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let node = self.clone();
+        let request = request.encode_to_vec().into();
+        Box::pin(async move { node.call(gate, method::GATE_RESERVE, request).await })
     }
 
     fn enter(&self, scene: NodeId, enter: &v1::Enter) -> Result<(), CallError> {

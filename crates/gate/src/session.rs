@@ -14,7 +14,8 @@ use bytes::Bytes;
 use protocol::{
     Login, SessionId,
     client::{
-        CMD_ACK, CMD_PING, FLAG_CLOSED, FLAG_RESUME, Frame,
+        CMD_ACK, CMD_PING, FLAG_CLOSED, FLAG_RESUME, FLAG_TICKET, Frame,
+        redirect::{Redirect, Ticket},
         resume::{ResumeToken, decode_count, decode_resume},
     },
     v1::CloseReason,
@@ -46,6 +47,8 @@ pub(crate) enum Event {
 pub(crate) enum Effect {
     /// Ask the verifying scene about this session key.
     Verify(String),
+    /// Let in who has this ticket.
+    Redeem(Ticket),
     /// Give the client its session back, of which so many messages have come.
     Resume(ResumeToken, u64),
     /// Tell the client, then let it enter its scene.
@@ -77,6 +80,10 @@ pub(crate) enum Denied {
     Unavailable,
     /// A newer login of the same session has come.
     Superseded,
+    /// There is no gate for it.
+    NoGate,
+    /// It goes on elsewhere.
+    Redirected(Redirect),
 }
 
 /// How a connection ends.
@@ -85,6 +92,19 @@ pub(crate) struct End {
     pub(crate) reason: CloseReason,
     /// What the client is told in place of the reason's name.
     pub(crate) text: Option<String>,
+    /// Where it goes on, if it does.
+    pub(crate) redirect: Option<Redirect>,
+}
+
+impl End {
+    /// Told by the reason's name.
+    pub(crate) fn of(reason: CloseReason) -> End {
+        End {
+            reason,
+            text: None,
+            redirect: None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +145,17 @@ impl Session {
             (State::Verifying, Event::Verified(Err(Denied::Superseded))) => {
                 Some(self.end(CloseReason::Replaced, None))
             }
+            (State::Verifying, Event::Verified(Err(Denied::NoGate))) => {
+                Some(self.end(CloseReason::NoGate, None))
+            }
+            (State::Verifying, Event::Verified(Err(Denied::Redirected(redirect)))) => {
+                self.state = State::Closed;
+                let redirect = Some(redirect);
+                Some(Effect::End(End {
+                    redirect,
+                    ..End::of(CloseReason::Redirected)
+                }))
+            }
             // Nobody was asked, or the answer has been heard.
             (State::Connected | State::Active, Event::Verified(_)) => None,
         }
@@ -151,10 +182,19 @@ impl Session {
     }
 
     fn verification(&mut self, frame: Frame) -> Effect {
-        if frame.flags & !FLAG_RESUME != 0 {
+        if frame.flags & !(FLAG_RESUME | FLAG_TICKET) != 0 {
             return self.end(CloseReason::ProtocolError, None);
         }
         self.wishes_resume = frame.flags & FLAG_RESUME != 0;
+        if frame.flags & FLAG_TICKET != 0 {
+            return match frame.body[..].try_into() {
+                Ok(ticket) => {
+                    self.state = State::Verifying;
+                    Effect::Redeem(Ticket(ticket))
+                }
+                Err(_) => self.end(CloseReason::ProtocolError, None),
+            };
+        }
         let refusal = match String::from_utf8(frame.body.into()) {
             Ok(key) if !key.is_empty() => {
                 self.state = State::Verifying;
@@ -196,7 +236,10 @@ impl Session {
 
     fn end(&mut self, reason: CloseReason, text: Option<String>) -> Effect {
         self.state = State::Closed;
-        Effect::End(End { reason, text })
+        Effect::End(End {
+            text,
+            ..End::of(reason)
+        })
     }
 }
 
@@ -314,6 +357,20 @@ mod tests {
     }
 
     #[test]
+    fn first_frame_may_be_a_ticket_of_sixteen_bytes() {
+        for flags in [FLAG_TICKET, FLAG_TICKET | FLAG_RESUME] {
+            let mut session = Session::default();
+            let effect = session.on(frame(0, flags, "0123456789abcdef"));
+            assert_eq!(effect, Some(Effect::Redeem(Ticket(*b"0123456789abcdef"))));
+            assert_eq!(session.wishes_resume(), flags & FLAG_RESUME != 0);
+            let effect = session.on(Event::Verified(Ok(accepted())));
+            assert!(matches!(effect, Some(Effect::Enter(_))));
+        }
+        let end = ended(Session::default().on(frame(0, FLAG_TICKET, "short")));
+        assert_eq!(end.reason, CloseReason::ProtocolError);
+    }
+
+    #[test]
     fn frame_before_the_answer_ends_the_connection() {
         let mut session = Session::default();
         session.on(frame(0, 0, "key"));
@@ -366,7 +423,7 @@ mod tests {
             Just(Event::Verified(Err(Denied::Refused("no".into())))),
             Just(Event::Verified(Err(Denied::Unavailable))),
             Just(Event::Verified(Err(Denied::Superseded))),
-            (1i32..=19).prop_map(|n| Event::Ended(CloseReason::try_from(n).unwrap())),
+            (1i32..=26).prop_map(|n| Event::Ended(CloseReason::try_from(n).unwrap())),
         ]
     }
 
@@ -389,6 +446,9 @@ mod tests {
                         prop_assert!(!key.is_empty());
                         prop_assert_eq!((verified, entered), (0, 0));
                         verified += 1;
+                    }
+                    Some(Effect::Redeem(_)) => {
+                        prop_assert!(false, "there is no ticket of so few bytes");
                     }
                     Some(Effect::Enter(_)) => {
                         prop_assert_eq!((verified, entered), (1, 0));

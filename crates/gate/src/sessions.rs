@@ -6,7 +6,10 @@
 //! two, for it only queues what it is given. Nobody who holds a shard locks a
 //! seat.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+    atomic::{AtomicBool, Ordering},
+};
 
 use protocol::{
     ErrorKind, NodeId, NodeName,
@@ -24,12 +27,14 @@ use crate::{
     flusher::Flusher,
     group::Group,
     live::Span,
+    login::Gates,
     metrics::Metrics,
     owner::Owner,
     replaced::Replaced,
     seat::{Hold, Seat},
     shared::GateConfig,
     table::Table,
+    tickets::Tickets,
 };
 
 /// The part of the gate that the group's messages reach.
@@ -38,6 +43,13 @@ pub(crate) struct Sessions {
     pub(crate) directory: Directory,
     pub(crate) channels: Channels,
     pub(crate) owner: Owner,
+    /// Those that clients can be sent to.
+    pub(crate) gates: Arc<Gates>,
+    /// Clients that were sent here.
+    pub(crate) tickets: Tickets,
+    /// What gates that send clients here are told.
+    advertised: Advertised,
+    in_group: AtomicBool,
     pub(crate) metrics: Metrics,
     pub(crate) flusher: Flusher,
     /// An operator has asked the gate to end.
@@ -46,6 +58,13 @@ pub(crate) struct Sessions {
     scene_hold: Span,
     /// Weak, since the group holds the handlers that hold this.
     group: OnceLock<Weak<dyn Group>>,
+}
+
+/// Where clients that are sent here connect; empty where they cannot.
+#[derive(Debug)]
+struct Advertised {
+    tcp: String,
+    websocket: String,
 }
 
 /// Where clients come in.
@@ -80,6 +99,13 @@ impl Sessions {
             directory: Directory::default(),
             channels: Channels::default(),
             owner: Owner::default(),
+            gates: Arc::default(),
+            tickets: Tickets::new(config),
+            advertised: Advertised {
+                tcp: config.advertise_tcp.clone().unwrap_or_default(),
+                websocket: config.advertise_websocket.clone().unwrap_or_default(),
+            },
+            in_group: AtomicBool::new(false),
             metrics: Metrics::new(),
             flusher: Flusher::default(),
             drain: CancellationToken::new(),
@@ -98,6 +124,38 @@ impl Sessions {
     /// The group, as long as the gate is there.
     pub(crate) fn group(&self) -> Option<Arc<dyn Group>> {
         self.group.get()?.upgrade()
+    }
+
+    /// The gate is in the group.
+    pub(crate) fn group_joined(&self) {
+        self.in_group.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_in_group(&self) -> bool {
+        self.in_group.load(Ordering::SeqCst)
+    }
+
+    /// How this gate stands, for those that would send clients here.
+    pub(crate) fn stand(&self) -> v1::Stand {
+        let Advertised { tcp, websocket } = &self.advertised;
+        let sessions = self.table.len();
+        v1::Stand {
+            takes_clients: self.tickets.room(sessions).is_ok(),
+            load: (sessions + self.tickets.len()) as u64,
+            verify: self.lock_ways().verify.to_string(),
+            tcp: tcp.clone(),
+            websocket: websocket.clone(),
+        }
+    }
+
+    /// Ends the logins of those who were sent here and have not come in time.
+    pub(crate) fn let_tickets_lapse(&self, group: &dyn Group) {
+        for lapsed in self.tickets.lapsed(Instant::now()) {
+            let session_id = lapsed.session_id.as_str();
+            debug!(session_id, login = %lapsed.login, "client with a ticket has not come");
+            self.metrics.ticket("lapsed");
+            self.owner.ended(lapsed.login, group);
+        }
     }
 
     /// A node is new, or its state may have changed.
@@ -154,6 +212,7 @@ impl Sessions {
     /// Other limits from now on.
     pub(crate) fn set_limits(&self, limits: &Limits) {
         self.scene_hold.set(limits.scene_hold);
+        self.tickets.set_limits(limits);
         self.table
             .set_limits(limits.scene_window_bytes, 2 * limits.call_timeout);
     }
@@ -196,6 +255,9 @@ impl Sessions {
     pub(crate) fn group_lost(&self) {
         // First, so that nobody begins who was let in before.
         self.owner.lost();
+        self.in_group.store(false, Ordering::SeqCst);
+        self.gates.clear();
+        self.tickets.clear();
         self.directory.clear();
         for seat in self.table.clear() {
             let mut hold = seat.lock();

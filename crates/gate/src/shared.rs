@@ -7,9 +7,10 @@ use std::{
 
 use daemon::LogPace;
 use protocol::{NodeName, tls::PublicTls};
+use session::gate::Scenes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use topology::{IpNet, Limits, Topology};
+use topology::{GateMode, IpNet, Limits, Topology};
 
 use crate::{
     backlog::{Bound, Budget},
@@ -42,6 +43,12 @@ pub struct GateConfig {
     pub origins: Vec<String>,
     /// Whose connections begin with a PROXY header that says who the client is.
     pub proxies: Vec<IpNet>,
+    /// Whether it holds sessions, or sends clients to gates that do.
+    pub mode: GateMode,
+    /// Where clients that are sent here connect by TCP: a URL.
+    pub advertise_tcp: Option<String>,
+    /// The same by WebSocket.
+    pub advertise_websocket: Option<String>,
     /// What clients may do and how much of it.
     pub limits: Limits,
 }
@@ -55,6 +62,9 @@ impl GateConfig {
             enter: None,
             origins: Vec::new(),
             proxies: Vec::new(),
+            mode: GateMode::Game,
+            advertise_tcp: None,
+            advertise_websocket: None,
             limits,
         }
     }
@@ -67,6 +77,9 @@ impl GateConfig {
             enter: place.enter.clone(),
             origins: place.origins.clone(),
             proxies: place.proxies.clone(),
+            mode: place.mode,
+            advertise_tcp: place.advertise_tcp.clone(),
+            advertise_websocket: place.advertise_websocket.clone(),
             ..GateConfig::new(name.clone(), verify, limits)
         })
     }
@@ -79,6 +92,7 @@ const SHARES: usize = 64;
 /// The gate, as its connections see it.
 pub(crate) struct Shared {
     pub(crate) name: NodeName,
+    pub(crate) mode: GateMode,
     pub(crate) group: Arc<dyn Group>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) entrance: Entrance,
@@ -130,6 +144,7 @@ impl Shared {
             leaving: CancellationToken::new(),
             changing: Mutex::default(),
             name: config.name,
+            mode: config.mode,
             group,
             sessions,
         }
@@ -161,6 +176,22 @@ impl Shared {
     /// How long a client that asks for it may be away, if it may at all.
     pub(crate) fn resume_time(&self) -> Option<Duration> {
         Some(self.resume_time.get()).filter(|time| !time.is_zero())
+    }
+
+    /// Why a client that came now could not be let in.
+    pub(crate) fn obstacle(&self) -> Option<&'static str> {
+        let (sessions, verify) = (&self.sessions, self.sessions.ways().verify);
+        if !sessions.is_in_group() {
+            Some("out of the group")
+        } else if sessions.directory.ready(&verify).is_none() {
+            Some("the scene that verifies clients is not in the group")
+        } else if self.mode == GateMode::Login && !sessions.gates.has_room(&verify) {
+            Some("there is no gate to send clients to")
+        } else if sessions.table.len() >= self.connections.sessions_limit() {
+            Some("full")
+        } else {
+            None
+        }
     }
 
     /// Other limits from now on, for those who are there as well.

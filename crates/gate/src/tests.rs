@@ -13,6 +13,7 @@ mod latest;
 mod life;
 mod limits;
 mod live;
+mod login;
 mod owner;
 mod pressure;
 mod resume;
@@ -98,6 +99,18 @@ impl Group for NoGroup {
         Box::pin(std::future::pending())
     }
 
+    fn stand(&self, _: NodeId) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn reserve(
+        &self,
+        _: NodeId,
+        _: &v1::ReserveRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        Box::pin(std::future::pending())
+    }
+
     fn enter(&self, _: NodeId, _: &v1::Enter) -> Result<(), CallError> {
         self.0.clone()
     }
@@ -161,13 +174,15 @@ impl Fixture {
         Fixture::configured(config, None).await
     }
 
-    async fn configured(config: GateConfig, tls: Option<PublicTls>) -> Fixture {
+    async fn configured(mut config: GateConfig, tls: Option<PublicTls>) -> Fixture {
         let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
         let listeners = Listeners {
             tcp: Some(bind().await),
             websocket: Some(bind().await),
             tls,
         };
+        let tcp = listeners.tcp.as_ref().unwrap().local_addr().unwrap();
+        config.advertise_tcp = Some(format!("tcp://{tcp}"));
         let sessions = Arc::new(Sessions::new(&config));
         let scene = Arc::new(Scene::new(Arc::clone(&sessions)));
         let gate = Gate::with_group(config, listeners, scene.clone(), sessions);

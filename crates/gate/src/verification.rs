@@ -1,19 +1,22 @@
 //! Asking the verifying scene who a client is.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use prost::Message;
 use protocol::{
-    CallError, ErrorKind, Login, SessionId,
+    CallError, ErrorKind, Login, NodeId, SessionId,
     v1::{VerifyRequest, VerifyResponse, verify_response::Outcome},
 };
 use session::gate::Scenes;
 use tokio::time::Instant;
+use topology::GateMode;
 use tracing::warn;
 
 use crate::{
+    arrival::Client,
+    login,
     owner::Authority,
     session::{Accepted, Denied},
     shared::Shared,
@@ -32,11 +35,20 @@ pub(crate) fn ask(
     shared: &Arc<Shared>,
     session_key: String,
     online_time: u64,
-    ip: IpAddr,
+    client: &Client,
 ) -> BoxFuture<'static, Verdict> {
     let shared = Arc::clone(shared);
+    let (ip, kind) = (client.ip, client.kind);
     Box::pin(async move {
         let name = &shared.sessions.ways().verify;
+        // Chosen now, so that the login is that gate's from its beginning.
+        let choice = match shared.mode {
+            GateMode::Game => None,
+            GateMode::Login => match shared.sessions.gates.choose(kind, name) {
+                Some(choice) => Some(choice),
+                None => return Err(Denied::NoGate),
+            },
+        };
         let verdict = match shared.sessions.directory.ready(name) {
             None => Err(CallError::new(
                 ErrorKind::NotFound,
@@ -48,6 +60,7 @@ pub(crate) fn ask(
                     online_time,
                     ip: ip.to_canonical().to_string(),
                     gate_name: shared.name.to_string(),
+                    for_gate: choice.as_ref().map_or(0, |choice| choice.gate().as_u64()),
                 };
                 let authority = shared.sessions.owner.authority(scene);
                 let asked = Instant::now();
@@ -58,17 +71,32 @@ pub(crate) fn ask(
             }
         };
         let verdict = match verdict {
-            Ok((authority, answer)) => decide(answer).map(|accepted| (authority, accepted)),
+            Ok((authority, answer)) => decide(answer).map(|decided| (authority, decided)),
             Err(error) => Err(failed(&error)),
         };
-        verdict.map_err(|(denied, error)| {
-            if let Some(error) = error
-                && let Some(withheld) = shared.verify_log.turn(Instant::now())
-            {
-                warn!(peer = %name, error, withheld, "client could not be verified");
+        match verdict {
+            Ok((authority, (accepted, None))) if choice.is_none() => Ok((authority, accepted)),
+            Ok((authority, (accepted, Some(gate)))) => {
+                let owner = authority.node;
+                Err(login::redirect(&shared, gate, choice, owner, accepted, kind).await)
             }
-            denied
-        })
+            // It was given to this gate, which holds nobody.
+            Ok((_, (accepted, None))) => {
+                let Shared {
+                    sessions, group, ..
+                } = &*shared;
+                sessions.owner.ended(accepted.login, &**group);
+                Err(Denied::NoGate)
+            }
+            Err((denied, error)) => {
+                if let Some(error) = error
+                    && let Some(withheld) = shared.verify_log.turn(Instant::now())
+                {
+                    warn!(peer = %name, error, withheld, "client could not be verified");
+                }
+                Err(denied)
+            }
+        }
     })
 }
 
@@ -83,7 +111,10 @@ fn failed(error: &CallError) -> Failure {
     (denied, Some(error.to_string()))
 }
 
-fn decide(answer: Bytes) -> Result<Accepted, Failure> {
+/// Who it is, and which gate is to hold it unless that is this one.
+type Decided = (Accepted, Option<NodeId>);
+
+fn decide(answer: Bytes) -> Result<Decided, Failure> {
     let wrong = |error: String| (Denied::Unavailable, Some(error));
     let response = VerifyResponse::decode(answer).map_err(|error| wrong(error.to_string()))?;
     match response.outcome {
@@ -92,14 +123,21 @@ fn decide(answer: Bytes) -> Result<Accepted, Failure> {
                 .session_id
                 .parse()
                 .map_err(|error: protocol::NameError| wrong(error.to_string()))?;
-            Ok(Accepted {
+            let gate = NodeId::from_u64(accepted.gate);
+            let decided = Accepted {
                 session_id,
                 login: Login(accepted.login),
                 reply: accepted.reply,
-            })
+            };
+            // Nobody is the broker's.
+            Ok((decided, (gate != NodeId::BROKER).then_some(gate)))
         }
         Some(Outcome::Refused(text)) => Err((Denied::Refused(text), None)),
         Some(Outcome::Superseded(_)) => Err((Denied::Superseded, None)),
+        Some(Outcome::NoGate(name)) => {
+            let error = format!("{name}, which is to hold it, is not in the group");
+            Err((Denied::NoGate, Some(error)))
+        }
         None => Err(wrong("the answer says neither yes nor no".to_owned())),
     }
 }
@@ -112,7 +150,8 @@ mod tests {
 
     fn decided(outcome: Option<Outcome>) -> Result<Accepted, Denied> {
         let answer = VerifyResponse { outcome }.encode_to_vec();
-        decide(answer.into()).map_err(|(denied, _)| denied)
+        let decided = decide(answer.into()).map(|(accepted, _)| accepted);
+        decided.map_err(|(denied, _)| denied)
     }
 
     fn accepted(session_id: &str) -> Option<Outcome> {
@@ -120,6 +159,7 @@ mod tests {
             session_id: session_id.to_owned(),
             login: 7,
             reply: "hello".into(),
+            gate: 0,
         }))
     }
 

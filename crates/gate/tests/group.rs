@@ -189,6 +189,7 @@ impl Scene {
             session_id: asked.session_key.clone(),
             login: 1 + self.logins.fetch_add(1, Ordering::SeqCst),
             reply: format!("hello {}", asked.session_key).into(),
+            ..v1::Accepted::default()
         };
         let outcome = Some(Outcome::Accepted(accepted));
         let response = v1::VerifyResponse { outcome }.encode_to_vec();

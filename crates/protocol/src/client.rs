@@ -5,6 +5,7 @@
 //! binary message holds exactly one frame. It is the framing of the clients of
 //! 2013, so that they still work.
 
+pub mod redirect;
 pub mod resume;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -29,6 +30,10 @@ pub const FLAG_RESUME: u16 = 2;
 /// on. The only word so far is `draining`: it will be closed soon, and another
 /// gate is to be had.
 pub const FLAG_NOTICE: u16 = 4;
+
+/// From a client, on its first frame: the body is a [ticket](redirect), and no session key.
+/// On the gate's `cmd` 0: the connection ends, and the client goes on at another gate.
+pub const FLAG_TICKET: u16 = 8;
 
 /// One message of or to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,9 @@ pub fn close_reason_name(reason: CloseReason) -> &'static str {
         CloseReason::TlsFailed => "tls_failed",
         CloseReason::OriginRefused => "origin_refused",
         CloseReason::ProxyHeader => "proxy_header",
+        CloseReason::TicketRefused => "ticket_refused",
+        CloseReason::NoGate => "no_gate",
+        CloseReason::Redirected => "redirected",
     }
 }
 
@@ -38,7 +41,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_protocol_in_lower_case() {
-        for number in 0..=23 {
+        for number in 0..=26 {
             let reason = CloseReason::try_from(number).unwrap();
             let expected = reason
                 .as_str_name()
@@ -47,7 +50,7 @@ mod tests {
             assert_eq!(close_reason_name(reason), expected);
         }
         assert!(
-            CloseReason::try_from(24).is_err(),
+            CloseReason::try_from(27).is_err(),
             "a reason without a test"
         );
     }

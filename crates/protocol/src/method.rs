@@ -33,6 +33,10 @@ pub const GATE_CHANGE: &str = "gate.change";
 pub const GATE_CHANNEL: &str = "gate.channel";
 /// Request to the gate: a `Replace`, answered by nothing.
 pub const GATE_REPLACE: &str = "gate.replace";
+/// Request to a gate: a `StandRequest`, answered by a `Stand`.
+pub const GATE_STAND: &str = "gate.stand";
+/// Request to a gate: a `ReserveRequest`, answered by a `ReserveResponse`.
+pub const GATE_RESERVE: &str = "gate.reserve";
 /// Control to the verifying scene's host: a `Logins`.
 pub const OWNER_REPORT: &str = "owner.report";
 /// Control to the verifying scene's host: an `Ended`.

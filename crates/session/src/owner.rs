@@ -99,6 +99,11 @@ impl Owner {
         }
     }
 
+    /// Whether there is this gate.
+    pub fn knows(&self, gate: NodeId) -> bool {
+        self.gates.contains_key(&gate)
+    }
+
     /// Something has come of this node that was taken for a gate, and it is none:
     /// nobody waits for its report.
     pub fn forget(&mut self, node: NodeId) -> Vec<Step> {

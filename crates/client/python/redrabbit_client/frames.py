@@ -11,6 +11,7 @@ CMD_PING = 65535
 FLAG_CLOSED = 1
 FLAG_RESUME = 2
 FLAG_NOTICE = 4
+FLAG_TICKET = 8
 
 # No message of a gate is larger.
 MAX_BODY_BYTES = 1 << 20
@@ -18,6 +19,7 @@ MAX_BODY_BYTES = 1 << 20
 _HEAD = struct.Struct("<IHH")
 _COUNT = struct.Struct("<Q")
 _OFFER = struct.Struct("<16sI")
+_REDIRECT = struct.Struct("<16sH")
 
 
 class Frame(NamedTuple):
@@ -57,6 +59,24 @@ class FrameDecoder:
     def is_empty(self) -> bool:
         """Whether the last frame was whole."""
         return not self._kept
+
+
+class Redirect(NamedTuple):
+    """Where a login gate sends a player, what is shown there, and what the game says."""
+
+    ticket: bytes
+    address: str
+    reply: bytes
+
+
+def decode_redirect(body: bytes) -> Redirect:
+    if len(body) >= _REDIRECT.size:
+        ticket, length = _REDIRECT.unpack_from(body)
+        end = _REDIRECT.size + length
+        if end <= len(body):
+            address = body[_REDIRECT.size : end].decode(errors="replace")
+            return Redirect(ticket, address, body[end:])
+    raise ProtocolBroken("a way to another gate that is none")
 
 
 def encode_ack(count: int) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple, Optional, Union
@@ -15,9 +16,12 @@ from .frames import (
     CMD_VERIFY,
     FLAG_CLOSED,
     FLAG_RESUME,
+    FLAG_TICKET,
     Frame,
+    Redirect,
     decode_count,
     decode_offer,
+    decode_redirect,
     encode_ack,
     encode_frame,
     encode_goodbye,
@@ -49,12 +53,15 @@ async def login(
     key: str,
     *,
     resume: bool = True,
+    ssl_context: Optional[ssl.SSLContext] = None,
     on_away: Optional[Callable[[], None]] = None,
     on_back: Optional[Callable[[], None]] = None,
     on_fresh: Optional[Callable[[int], None]] = None,
     on_draining: Optional[Callable[[], None]] = None,
 ) -> "Session":
-    """Connects to `tcp://host:port` or `ws://host:port`, and logs in.
+    """Connects to `tcp://host:port`, `tls://host:port`, `ws://host:port` or `wss://host`, and
+    logs in; a login gate sends the player on. `ssl_context` says whose certificates are
+    believed, those of the system unless it does.
 
     A connection that is lost is tried again (`on_away`, then `on_back`). If the gate does
     not have the session any more the player is let in anew, and so many messages that were
@@ -63,7 +70,7 @@ async def login(
     Raises `Refused` with the word of the game or the gate, `Closed` when there is no
     connection.
     """
-    session = Session(url, key, resume, on_away, on_back, on_fresh, on_draining)
+    session = Session(url, key, resume, ssl_context, on_away, on_back, on_fresh, on_draining)
     await session._begin()
     return session
 
@@ -76,6 +83,7 @@ class Session:
         url: str,
         key: str,
         resume: bool,
+        ssl_context: Optional[ssl.SSLContext],
         on_away: Optional[Callable[[], None]],
         on_back: Optional[Callable[[], None]],
         on_fresh: Optional[Callable[[int], None]],
@@ -83,7 +91,10 @@ class Session:
     ) -> None:
         self.reply = b""
         self._url = url
+        # Where the session is: there, or where it was sent.
+        self._gate = url
         self._key = key
+        self._ssl = ssl_context
         self._wishes_resume = resume
         self._on_away, self._on_back = on_away, on_back
         self._on_fresh, self._on_draining = on_fresh, on_draining
@@ -310,10 +321,35 @@ class Session:
 
     async def _log_in(self) -> list[Frame]:
         flags = FLAG_RESUME if self._wishes_resume else 0
-        wire, answer, early = await self._open(encode_frame(CMD_VERIFY, flags, self._key.encode()))
+        key = encode_frame(CMD_VERIFY, flags, self._key.encode())
+        for is_last in (False, True):
+            self._gate = self._url
+            entered = await self._enter(key)
+            if not isinstance(entered, Redirect):
+                return entered
+            self._gate = wires.leads_to(self._url, entered.address)
+            try:
+                early = await self._enter(encode_frame(CMD_VERIFY, flags | FLAG_TICKET, entered.ticket))
+            except Refused as refused:
+                # It came too late: the next one may not.
+                if is_last or refused.reason != "ticket_refused":
+                    raise
+                continue
+            if isinstance(early, Redirect):
+                raise ProtocolBroken("a ticket for another gate's ticket")
+            self.reply = entered.reply
+            return early
+        raise AssertionError("the last one returns or raises")
+
+    async def _enter(self, first: bytes) -> Union[list[Frame], Redirect]:
+        """Says who this is: what came behind the answer, or where the player goes on."""
+        wire, answer, early = await self._open(first)
         if answer.cmd != CMD_VERIFY:
             await wire.close()
             raise ProtocolBroken("no answer to the login")
+        if answer.flags & FLAG_TICKET:
+            await wire.close()
+            return decode_redirect(answer.body)
         self._sent, self._received = Sent(), Received()
         self._token, self.reply = None, answer.body
         if answer.flags & FLAG_RESUME:
@@ -328,10 +364,10 @@ class Session:
         try:
             return await asyncio.wait_for(self._ask(first), _ATTEMPT_SECONDS)
         except asyncio.TimeoutError:
-            raise Closed("socket_error", "%s does not answer" % self._url) from None
+            raise Closed("socket_error", "%s does not answer" % self._gate) from None
 
     async def _ask(self, first: bytes) -> tuple[wires.Wire, Frame, list[Frame]]:
-        wire = await wires.connect(self._url)
+        wire = await wires.connect(self._gate, self._ssl)
         try:
             wire.write(first)
             await wire.drain()

@@ -1,13 +1,16 @@
 """The two ways to a gate."""
 
 import asyncio
-from typing import Any, Protocol
+import ssl
+from typing import Any, Optional, Protocol
 from urllib.parse import urlsplit
 
 from .errors import Closed, GateError, ProtocolBroken
 from .frames import Frame, FrameDecoder
 
 _READ_BYTES = 64 * 1024
+_ENCRYPTED = ("tls://", "wss://")
+_ADDRESSES = "tcp://host:port, tls://host:port, ws://host:port or wss://host"
 
 
 class Wire(Protocol):
@@ -26,17 +29,28 @@ def _lost(error: object) -> Closed:
     return Closed("socket_error", "the connection was lost: %s" % error)
 
 
-async def connect(url: str) -> Wire:
-    """Connects to `tcp://host:port` or `ws://host:port`."""
+def leads_to(here: str, there: str) -> str:
+    """Where a gate sends its players. What began with TLS goes on with it."""
+    if here.startswith(_ENCRYPTED) and not there.startswith(_ENCRYPTED):
+        raise ProtocolBroken("a gate with TLS that sends its players to one without")
+    return there
+
+
+async def connect(url: str, context: Optional[ssl.SSLContext]) -> Wire:
+    """Connects to an address, and shakes hands where that asks for TLS."""
     parts = urlsplit(url)
+    if url.startswith(_ENCRYPTED):
+        context = context or ssl.create_default_context()
+    else:
+        context = None
     try:
-        if parts.scheme == "tcp" and parts.hostname and parts.port:
-            return Tcp(*await asyncio.open_connection(parts.hostname, parts.port))
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            return Tcp(*await asyncio.open_connection(parts.hostname, parts.port, ssl=context))
         if parts.scheme in ("ws", "wss"):
-            return await WebSocket.connect(url)
+            return await WebSocket.connect(url, context)
     except OSError as error:
         raise _lost(error) from error
-    raise GateError("address", "%r is no address of a gate: expected tcp://host:port or ws://host:port" % url)
+    raise GateError("address", "%r is no address of a gate: expected %s" % (url, _ADDRESSES))
 
 
 class Tcp:
@@ -85,14 +99,16 @@ class WebSocket:
         self._waiting: list[bytes] = []
 
     @classmethod
-    async def connect(cls, url: str) -> "WebSocket":
+    async def connect(cls, url: str, context: Optional[ssl.SSLContext]) -> "WebSocket":
         try:
             from websockets.asyncio.client import connect as open_websocket
             from websockets.exceptions import WebSocketException
         except ImportError:
             raise GateError("address", "ws:// needs the package websockets: pip install websockets") from None
         try:
-            socket = await open_websocket(url, ping_interval=None, max_size=(1 << 20) + 8, compression=None)
+            socket = await open_websocket(
+                url, ssl=context, ping_interval=None, max_size=(1 << 20) + 8, compression=None
+            )
         except WebSocketException as error:
             raise _lost(error) from error
         return cls(socket, WebSocketException)

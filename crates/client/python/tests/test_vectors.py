@@ -9,8 +9,10 @@ import pytest
 from redrabbit_client.errors import ProtocolBroken
 from redrabbit_client.frames import (
     FLAG_RESUME,
+    FLAG_TICKET,
     FrameDecoder,
     decode_offer,
+    decode_redirect,
     encode_ack,
     encode_frame,
     encode_goodbye,
@@ -43,6 +45,22 @@ def test_bytes_are_cut_into_the_same_frames_however_they_are_split(case: dict[st
 def test_what_is_too_large_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(ProtocolBroken):
         FrameDecoder().push(bytes.fromhex(case["bytes"]))
+
+
+@cases("redirect.json", "good")
+def test_a_way_to_another_gate_is_read_so(case: dict[str, Any]) -> None:
+    (frame,) = FrameDecoder().push(bytes.fromhex(case["bytes"]))
+    assert (frame.cmd, frame.flags) == (0, FLAG_TICKET)
+    ticket, address, reply = decode_redirect(frame.body)
+    assert (ticket.hex(), address, reply.hex()) == (case["ticket"], case["address"], case["reply"])
+    assert encode_frame(0, FLAG_TICKET, ticket).hex() == case["first"]
+    assert encode_frame(0, FLAG_TICKET | FLAG_RESUME, ticket).hex() == case["first_resumable"]
+
+
+@cases("redirect.json", "bad")
+def test_what_is_no_way_to_another_gate_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolBroken):
+        decode_redirect(bytes.fromhex(case["body"]))
 
 
 @cases("resume.json", "encodings")

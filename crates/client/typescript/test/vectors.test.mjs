@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { CMD_ACK, Decoder, FLAG_CLOSED, FLAG_RESUME, Received, Sent, encodeAck, encodeFrame, encodeResume } from "../dist/redrabbit.js";
+import {
+  CMD_ACK,
+  Decoder,
+  FLAG_CLOSED,
+  FLAG_RESUME,
+  FLAG_TICKET,
+  Received,
+  Sent,
+  decodeRedirect,
+  encodeAck,
+  encodeFrame,
+  encodeResume,
+} from "../dist/redrabbit.js";
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../../../proto/vectors/${name}.json`, import.meta.url), "utf8"));
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
@@ -36,6 +48,21 @@ test("each frame of a client that comes back is encoded so", () => {
   };
   for (const each of read("resume").encodings) {
     if (made[each.name]) assert.equal(hex(made[each.name](each)), each.bytes, each.name);
+  }
+});
+
+test("a way to another gate is read so, and what is none is refused", () => {
+  const { good, bad } = read("redirect");
+  for (const { name, bytes: text, ticket, address, reply, first, first_resumable } of good) {
+    const [frame] = new Decoder().push(bytes(text));
+    assert.deepEqual([frame.cmd, frame.flags], [0, FLAG_TICKET], name);
+    const redirect = decodeRedirect(frame.body);
+    assert.deepEqual([hex(redirect.ticket), redirect.address, hex(redirect.reply)], [ticket, address, reply], name);
+    assert.equal(hex(encodeFrame(0, FLAG_TICKET, redirect.ticket)), first, name);
+    assert.equal(hex(encodeFrame(0, FLAG_TICKET | FLAG_RESUME, redirect.ticket)), first_resumable, name);
+  }
+  for (const { name, body } of bad) {
+    assert.throws(() => decodeRedirect(bytes(body)), { reason: "protocol_error" }, name);
   }
 });
 

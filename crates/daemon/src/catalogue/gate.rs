@@ -29,6 +29,15 @@ pub(super) const SECTION: Section = Section {
             )],
             "Clients that have come back to go on with their session.",
         ),
+        Metric::counter(
+            "redrabbit_gate_tickets_total",
+            &[(
+                "outcome",
+                "`given` to a client that another gate sends here, `used` by it, `lapsed` since it \
+                has not come, `refused` since there is no such ticket, or not any more",
+            )],
+            "Tickets of clients that other gates have let in for this one.",
+        ),
         Metric::gauge(
             "redrabbit_gate_sessions_limit",
             &[],
@@ -63,7 +72,7 @@ pub(super) const SECTION: Section = Section {
                 `idle`, `slow_consumer`, `rate_limited`, `gate_full`, `address_full`, \
                 `replaced`, `closed_by_scene`, `scene_lost`, `group_lost`, `draining`, \
                 `crowded_out`, `resume_refused`, `tls_failed`, `origin_refused`, \
-                `proxy_header`",
+                `proxy_header`, `ticket_refused`, `no_gate`, `redirected`",
             )],
             "Connections that ended, those refused among them.",
         ),

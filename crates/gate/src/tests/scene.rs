@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -34,6 +34,14 @@ pub(super) const SCENE: NodeId = NodeId::new(1, 7);
 /// The id of `scene@1`, which is not there unless a test says so.
 pub(super) const OTHER: NodeId = NodeId::new(1, 8);
 
+/// The id of the gate itself, and of another one, as gates know each other.
+pub(super) const GATE: NodeId = NodeId::new(1, 1);
+pub(super) const NEIGHBOUR: NodeId = NodeId::new(1, 2);
+
+fn no_node() -> CallError {
+    CallError::new(ErrorKind::NotFound, "there is no such node")
+}
+
 /// A client's frame that is answered with itself.
 pub(super) const ECHO: u16 = 1;
 /// A client's frame whose handler is not done until [`Scene::finish`].
@@ -60,6 +68,10 @@ pub(super) struct Scene {
     pub(super) requests: Mutex<Vec<VerifyRequest>>,
     slow: Arc<Semaphore>,
     pub(super) load: AtomicU64,
+    /// The gate that the script names, if it does.
+    pub(super) sends_to: AtomicU64,
+    /// Another gate of the group, that clients may be sent to.
+    pub(super) neighbour: OnceLock<Arc<Sessions>>,
     pub(super) draining: AtomicBool,
     pub(super) left: AtomicBool,
 }
@@ -101,6 +113,8 @@ impl Scene {
             requests: Mutex::default(),
             slow: Arc::new(Semaphore::new(0)),
             load: AtomicU64::new(0),
+            sends_to: AtomicU64::new(0),
+            neighbour: OnceLock::new(),
             draining: AtomicBool::new(false),
             left: AtomicBool::new(false),
         };
@@ -293,14 +307,19 @@ impl Scene {
         Ok(())
     }
 
-    fn decide(&self, key: &str) -> Option<Result<Bytes, CallError>> {
+    fn decide(&self, key: &str, for_gate: u64) -> Option<Result<Bytes, CallError>> {
         let (what, text) = key.split_once(':').unwrap_or((key, ""));
         let outcome = match what {
             "ok" | "slow" => Outcome::Accepted(v1::Accepted {
                 session_id: text.to_owned(),
                 login: self.logins.fetch_add(1, Ordering::SeqCst),
                 reply: format!("hello {text}").into(),
+                gate: match self.sends_to.load(Ordering::SeqCst) {
+                    0 => for_gate,
+                    gate => gate,
+                },
             }),
+            "lost" => Outcome::NoGate(text.to_owned()),
             "no" => Outcome::Refused(text.to_owned()),
             "late" => Outcome::Superseded(v1::Superseded {}),
             "nonsense" => return Some(Ok(Bytes::from_static(b"\xff\xff\xff"))),
@@ -323,7 +342,7 @@ impl Group for Scene {
             let gone = CallError::new(ErrorKind::Unavailable, "scene@0 is gone");
             return Box::pin(ready(Err(gone)));
         }
-        match self.decide(&request.session_key) {
+        match self.decide(&request.session_key, request.for_gate) {
             Some(answer) if request.session_key.starts_with("slow") => {
                 let slow = Arc::clone(&self.slow);
                 Box::pin(async move {
@@ -337,6 +356,27 @@ impl Group for Scene {
                 sleep(Duration::from_secs(1)).await;
                 Err(CallError::new(ErrorKind::DeadlineExceeded, "no answer"))
             }),
+        }
+    }
+
+    fn stand(&self, gate: NodeId) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        match self.neighbour.get() {
+            Some(neighbour) if gate == NEIGHBOUR => Box::pin(requests::stand(neighbour, GATE)),
+            _ => Box::pin(ready(Err(no_node()))),
+        }
+    }
+
+    fn reserve(
+        &self,
+        gate: NodeId,
+        request: &v1::ReserveRequest,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let body = request.encode_to_vec().into();
+        match self.neighbour.get() {
+            Some(neighbour) if gate == NEIGHBOUR => {
+                Box::pin(requests::reserve(neighbour, GATE, &body))
+            }
+            _ => Box::pin(ready(Err(no_node()))),
         }
     }
 

@@ -384,10 +384,12 @@ session_verify_callback = _document(
             name, _, password = session_key.partition(':')
             return [name] if await right(name, password) else []
 
-    ``f(session_key, online_time, ip, gate_name)`` returns ``[session_id]`` or
-    ``[session_id, reply]``; an empty list, None or False turns the client away.
-    The reply is sent to the client: ``bytes`` and text as they are, anything
-    else as JSON. ``online_time`` is when the client connected, Unix seconds.
+    ``f(session_key, online_time, ip, gate_name)`` returns ``[session_id]``,
+    ``[session_id, reply]`` or ``[session_id, reply, gate]``; an empty list, None or
+    False turns the client away. The reply is sent to the client: ``bytes`` and text as
+    they are, anything else as JSON. ``online_time`` is when the client connected, Unix
+    seconds. The client is sent to the gate that is named, such as ``'gate@1'``; without
+    one it stays at its own, and a login gate sends it to the gate with the fewest.
     """,
 )
 session_enter_callback = _document(

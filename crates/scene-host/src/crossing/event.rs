@@ -151,6 +151,8 @@ pub enum Verdict {
         session: SessionId,
         /// What the client is told.
         reply: Bytes,
+        /// The gate that is to hold it, if the script names one.
+        gate: Option<NodeName>,
     },
     /// It may not, for a reason that it is told.
     Refused(String),

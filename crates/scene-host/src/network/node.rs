@@ -18,7 +18,7 @@ use ffrpc::{Message, Node, NodeEvent, Request, Services};
 use metrics::{counter, gauge};
 use prost::Message as _;
 use protocol::{
-    CallError, ErrorKind, NodeId, method,
+    CallError, ErrorKind, NodeId, NodeName, method,
     v1::{self, Role},
 };
 use tokio::{
@@ -199,14 +199,22 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
         .await
         .map_err(|_| CallError::new(ErrorKind::Unavailable, "the scene is stopping"))?;
     let outcome = match verdict {
-        Verdict::Accepted { session, reply } if !is_gate => {
+        Verdict::Accepted { session, reply, .. } if !is_gate => {
             v1::verify_response::Outcome::Accepted(v1::Accepted {
                 session_id: session.to_string(),
-                login: 0,
                 reply,
+                ..v1::Accepted::default()
             })
         }
-        Verdict::Accepted { session, reply } => {
+        Verdict::Accepted {
+            session,
+            reply,
+            gate,
+        } => {
+            let gate = match holder(&takers, request.source, body.for_gate, gate) {
+                Ok(gate) => gate,
+                Err(name) => return Ok(no_gate(name)),
+            };
             // In time for the answer to arrive: the gate does not take a later one.
             let deadline = request.deadline.checked_sub(ANSWER_MARGIN);
             let deadline = deadline.unwrap_or(request.deadline);
@@ -216,7 +224,7 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
                     "the script has decided too late",
                 ));
             }
-            let claim = takers.desk.claim(session.clone(), request.source);
+            let claim = takers.desk.claim(session.clone(), gate);
             let claimed = timeout_at(deadline, claim).await;
             match claimed.unwrap_or_else(|_| Err(out_of_time(&takers)))? {
                 Claimed::Granted(login) => {
@@ -225,6 +233,11 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
                         session_id: session.to_string(),
                         login: login.0,
                         reply,
+                        gate: if gate == request.source {
+                            0
+                        } else {
+                            gate.as_u64()
+                        },
                     })
                 }
                 Claimed::Superseded => v1::verify_response::Outcome::Superseded(v1::Superseded {}),
@@ -239,6 +252,39 @@ async fn answer_verify(takers: Takers, request: Request) -> Result<Bytes, CallEr
         outcome: Some(outcome),
     };
     Ok(response.encode_to_vec().into())
+}
+
+/// The gate that is to hold the session: the one that the script names, or the one that
+/// the asking gate does, or itself. One that is not there is told by its name.
+fn holder(
+    takers: &Takers,
+    asks: NodeId,
+    for_gate: u64,
+    named: Option<NodeName>,
+) -> Result<NodeId, String> {
+    let gate = match (named, for_gate) {
+        (Some(name), _) => takers.peers.gate(&name).ok_or_else(|| name.to_string())?,
+        (None, 0) => asks,
+        (None, raw) => NodeId::from_u64(raw),
+    };
+    // A gate that asks is there. Another one may have gone, and nobody must wait for what
+    // it would have to say.
+    if gate == asks || takers.desk.knows(gate) {
+        Ok(gate)
+    } else {
+        Err(takers.peers.describe(gate))
+    }
+}
+
+fn no_gate(name: String) -> Bytes {
+    warn!(
+        gate = name,
+        "a client cannot be sent to a gate that is not in the group"
+    );
+    let response = v1::VerifyResponse {
+        outcome: Some(v1::verify_response::Outcome::NoGate(name)),
+    };
+    response.encode_to_vec().into()
 }
 
 /// Loads the script again for an operator. A load that fails is an answer, too.

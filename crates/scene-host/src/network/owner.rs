@@ -163,6 +163,12 @@ impl Desk {
         }
     }
 
+    /// Whether this gate is there.
+    pub(crate) fn knows(&self, gate: NodeId) -> bool {
+        let state = self.lock();
+        state.owner.as_ref().is_some_and(|owner| owner.knows(gate))
+    }
+
     /// The script has let in a client of this gate as this session. Waits until
     /// no scene holds an older login of it. Whoever stops waiting withdraws.
     pub(crate) async fn claim(

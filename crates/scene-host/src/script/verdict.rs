@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use metrics::counter;
-use protocol::SessionId;
+use protocol::{NodeName, SessionId};
 use pyo3::{
     prelude::*,
     types::{PyBool, PyList, PyString, PyTuple},
@@ -17,7 +17,11 @@ use crate::{
 /// What the script has said of a client.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    Accepted { session: SessionId, reply: Bytes },
+    Accepted {
+        session: SessionId,
+        reply: Bytes,
+        gate: Option<NodeName>,
+    },
     Refused,
 }
 
@@ -26,8 +30,17 @@ enum Answer {
 pub(crate) fn verdict(label: &Label, value: Option<&Bound<'_, PyAny>>) -> Verdict {
     let answer = value.map_or(Err(None), |value| read(value).map_err(Some));
     let (outcome, verdict) = match answer {
-        Ok(Answer::Accepted { session, reply }) => {
-            ("accepted", Verdict::Accepted { session, reply })
+        Ok(Answer::Accepted {
+            session,
+            reply,
+            gate,
+        }) => {
+            let accepted = Verdict::Accepted {
+                session,
+                reply,
+                gate,
+            };
+            ("accepted", accepted)
         }
         Ok(Answer::Refused) => ("refused", Verdict::Refused("refused".to_owned())),
         Err(nonsense) => {
@@ -43,8 +56,8 @@ pub(crate) fn verdict(label: &Label, value: Option<&Bound<'_, PyAny>>) -> Verdic
     verdict
 }
 
-/// `[session_id]` or `[session_id, reply]` lets in; `[]`, None and False do not;
-/// anything else is a mistake of the script.
+/// `[session_id]`, `[session_id, reply]` or `[session_id, reply, gate]` lets in; `[]`, None
+/// and False do not; anything else is a mistake of the script.
 fn read(value: &Bound<'_, PyAny>) -> Result<Answer, String> {
     if value.is_none() || value.cast::<PyBool>().is_ok_and(|flag| !flag.is_true()) {
         return Ok(Answer::Refused);
@@ -59,13 +72,14 @@ fn read(value: &Bound<'_, PyAny>) -> Result<Answer, String> {
             ));
         }
     };
-    let (session, reply) = match items.as_slice() {
+    let (session, reply, gate) = match items.as_slice() {
         [] => return Ok(Answer::Refused),
-        [session] => (session, None),
-        [session, reply] => (session, Some(reply)),
+        [session] => (session, None, None),
+        [session, reply] => (session, Some(reply), None),
+        [session, reply, gate] => (session, Some(reply), Some(gate)),
         _ => {
             return Err(format!(
-                "expected one or two elements, found {}",
+                "expected one to three elements, found {}",
                 items.len()
             ));
         }
@@ -89,7 +103,26 @@ fn read(value: &Bound<'_, PyAny>) -> Result<Answer, String> {
             reply.len()
         ));
     }
-    Ok(Answer::Accepted { session, reply })
+    Ok(Answer::Accepted {
+        session,
+        reply,
+        gate: gate.map_or(Ok(None), read_gate)?,
+    })
+}
+
+/// A gate's name, or None for whichever.
+fn read_gate(gate: &Bound<'_, PyAny>) -> Result<Option<NodeName>, String> {
+    if gate.is_none() {
+        return Ok(None);
+    }
+    let name = gate.cast::<PyString>().ok();
+    let name = name.and_then(|name| name.to_str().ok()?.parse::<NodeName>().ok());
+    name.map(Some).ok_or_else(|| {
+        format!(
+            "expected a gate's name, such as \"gate@1\", as the third element, found {}",
+            shown(gate)
+        )
+    })
 }
 
 /// Text goes as it is, None is nothing, anything else is what it is as a message.
@@ -140,8 +173,23 @@ mod tests {
             let expected = Answer::Accepted {
                 session: "ann".parse().unwrap(),
                 reply: Bytes::copy_from_slice(reply.as_bytes()),
+                gate: None,
             };
             assert_eq!(answer(source), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_third_element_names_the_gate() {
+        for (source, gate) in [
+            ("['ann', None, 'gate@1']", Some("gate@1")),
+            ("('ann', 'hello', 'gate@0')", Some("gate@0")),
+            ("['ann', 'hello', None]", None),
+        ] {
+            let Ok(Answer::Accepted { gate: named, .. }) = answer(source) else {
+                panic!("{source} was not taken");
+            };
+            assert_eq!(named.as_ref().map(NodeName::as_str), gate, "{source}");
         }
     }
 
@@ -169,6 +217,9 @@ mod tests {
             "[b'ann']",
             "['x' * 129]",
             "['ann', 'a', 'b']",
+            "['ann', 'a', 1]",
+            "['ann', 'a', '\\ud800']",
+            "['ann', 'a', 'gate@1', 'b']",
             "['ann', object()]",
             "['\\ud800']",
             "['ann', '\\ud800']",

@@ -182,6 +182,7 @@ impl Gate {
             online_time: 1_700_000_000,
             ip: "192.0.2.1".to_owned(),
             gate_name: "gate@0".to_owned(),
+            ..v1::VerifyRequest::default()
         };
         let body = request.encode_to_vec().into();
         let answer = self.node.call(self.scene, method::SESSION_VERIFY, body);

@@ -96,7 +96,7 @@ impl Player {
         match kind {
             "verify" => {
                 let line = match self.stage.verify(rest).await {
-                    Verdict::Accepted { session, reply } => {
+                    Verdict::Accepted { session, reply, .. } => {
                         format!("accepted {session} {}", String::from_utf8_lossy(&reply))
                     }
                     Verdict::Refused(reason) => format!("refused: {reason}"),

@@ -14,7 +14,7 @@ fn the_original_chat_script_runs_unchanged() {
         let mut stage = Stage::start_file(&script).await;
         logged("loading.......").await;
 
-        let Verdict::Accepted { session, reply } = stage.verify("小明").await else {
+        let Verdict::Accepted { session, reply, .. } = stage.verify("小明").await else {
             panic!("refused");
         };
         let login = Login(1);

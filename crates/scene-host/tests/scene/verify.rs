@@ -28,7 +28,7 @@ fn the_callback_decides_and_its_reply_is_sent() {
         )
         .await;
         for name in ["ann", "bob", "ann"] {
-            let Verdict::Accepted { session, reply } = stage.verify(name).await else {
+            let Verdict::Accepted { session, reply, .. } = stage.verify(name).await else {
                 panic!("{name} was turned away");
             };
             assert_eq!(session.as_str(), name);

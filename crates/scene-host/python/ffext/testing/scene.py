@@ -205,7 +205,10 @@ class Scene:
         answer = verdict.result()
         if isinstance(answer, Refused):
             return answer
-        session_id, reply = answer
+        session_id, reply, named = answer
+        if named is not None and named not in self._stage.gates:
+            return Refused("no_gate")
+        gate = named or gate
         session = self._session(session_id, gate, ip, online)
         session.read_reply(reply)
         self._do(lambda: self._stage.enter(session, "", extra_data))

@@ -161,7 +161,7 @@ class Stage:
     # What a gate tells.
 
     def verify(self, key: str, online_time: int, ip: str, gate: str) -> asyncio.Future[Any]:
-        """Asks the script about a client; gives (session id, reply) or why not."""
+        """Asks the script about a client; gives (session id, reply, gate) or why not."""
         future: asyncio.Future[Any] = self.loop.create_future()
 
         def settle(value: Any, error: BaseException | None) -> None:

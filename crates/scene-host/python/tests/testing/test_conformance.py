@@ -50,7 +50,7 @@ class Player:
     def verify(self, key):
         verdict = self.scene.run(lambda: self.scene._stage.verify(key, 0, "", "gate@0"))
         if verdict:
-            name, reply = verdict
+            name, reply, _ = verdict
             self.out.append(f"accepted {name} {reply.decode()}")
         else:
             self.out.append(f"refused: {verdict.reason}")
