@@ -26,6 +26,10 @@ use tokio::{
 /// Numbers that each client sends and hears.
 const MESSAGES: u32 = 2_000;
 
+/// As many, and of so many bytes, where they are compressed.
+const WIDE_MESSAGES: u32 = 200;
+const WIDTH: usize = 2_000;
+
 /// No client takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -170,6 +174,40 @@ async fn each_goes_on_where_a_login_gate_sends_it() {
 }
 
 #[tokio::test]
+async fn each_reads_what_the_gate_has_compressed() {
+    let cluster = cluster().await;
+    for (scheme, gate) in [("tcp", cluster.tcp("gate@0")), ("ws", websocket(&cluster))] {
+        let address = format!("{scheme}://{}", network(gate).await);
+        let begin = async || Session::login_compressed(address.parse()?, scheme).await;
+        let losses = timeout(PATIENCE, talk_by(begin, WIDE_MESSAGES, WIDTH))
+            .await
+            .unwrap();
+        assert!(losses > 1, "rust, {scheme}: {losses}");
+        for (sdk, mut program) in [("typescript", typescript()), ("python", python())] {
+            let numbers = [WIDE_MESSAGES, WIDTH as u32].map(|number| number.to_string());
+            program.arg(&address).arg(scheme).args(numbers);
+            let losses = losses_of(program).await;
+            assert!(losses > 1, "{sdk}, {scheme}: {losses}");
+        }
+    }
+    let compressed = "redrabbit_gate_compressed_bytes_total{side=";
+    let [before, after] = [
+        cluster
+            .metric("gate@0", &format!("{compressed}\"before\"}}"))
+            .await,
+        cluster
+            .metric("gate@0", &format!("{compressed}\"after\"}}"))
+            .await,
+    ];
+    // Everything that was echoed to the six, who all could read it.
+    assert!(
+        before >= 6 * u64::from(WIDE_MESSAGES) * WIDTH as u64,
+        "{before}"
+    );
+    assert!(after * 10 < before, "{after} of {before}");
+}
+
+#[tokio::test]
 async fn rust_talks_through_a_network_that_breaks() {
     let cluster = cluster().await;
     for (scheme, gate) in [("tcp", cluster.tcp("gate@0")), ("ws", websocket(&cluster))] {
@@ -181,8 +219,18 @@ async fn rust_talks_through_a_network_that_breaks() {
 }
 
 async fn talk(address: &str, key: &str) -> u32 {
+    talk_by(async || Session::login(address, key).await, MESSAGES, 0).await
+}
+
+/// As the programs do: numbers of so many bytes, to a session that begins so.
+async fn talk_by(
+    begin: impl AsyncFn() -> Result<Session, ClientError>,
+    messages: u32,
+    width: usize,
+) -> u32 {
+    let body = |number: u32| format!("{number:<width$}");
     let mut session = loop {
-        match Session::login(address, key).await {
+        match begin().await {
             Ok(session) => break session,
             Err(ClientError::Refused { reason }) => panic!("{reason}"),
             // It was cut before it was answered.
@@ -190,17 +238,16 @@ async fn talk(address: &str, key: &str) -> u32 {
         }
     };
     let (mut sent, mut heard, mut losses) = (0, 0, 0);
-    while heard < MESSAGES {
+    while heard < messages {
         // Some are under way at any time.
-        while sent < MESSAGES && sent < heard + 100 {
+        while sent < messages && sent < heard + 100 {
             sent += 1;
-            let body = sent.to_string();
-            session.send(1, body.as_bytes()).await.unwrap();
+            session.send(1, body(sent).as_bytes()).await.unwrap();
         }
         match session.recv().await.unwrap() {
             Event::Message(frame) => {
                 heard += 1;
-                assert_eq!(frame.body, heard.to_string());
+                assert_eq!(frame.body, body(heard));
             }
             Event::Away => losses += 1,
             Event::Back => {}

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, io, time::Duration};
 
 use bytes::Bytes;
 use protocol::client::{
-    CMD_ACK, CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_NOTICE, FLAG_RESUME, FLAG_TICKET, Frame,
+    CMD_ACK, CMD_PING, CMD_VERIFY, FLAG_CLOSED, FLAG_COMPRESSED, FLAG_NOTICE, FLAG_RESUME,
+    FLAG_TICKET, Frame,
+    compression::{encode_compressed, inflate},
     encode_frame,
     resume::{Received, ResumeOffer, ResumeToken, Sent, decode_count, encode_ack, encode_resume},
 };
@@ -15,7 +17,7 @@ use crate::{
     Address, ClientError, Welcome,
     connection::redirected,
     halves::DRAINING,
-    wire::{self, Reader, Writer},
+    wire::{self, MAX_FRAME_BYTES, Reader, Writer},
 };
 
 /// A login that goes on over another connection when one is lost, if its gate offers
@@ -49,6 +51,10 @@ pub struct Session {
     /// Where it is: there, or where it was sent.
     gate: Address,
     session_key: String,
+    /// Flags of the first frame, beside that it would like to come back.
+    wishes: u16,
+    /// Bodies may be compressed.
+    compresses: bool,
     link: Option<Link>,
     /// How to come back, if the gate offers it.
     way_back: Option<WayBack>,
@@ -105,6 +111,8 @@ struct WayBack {
 
 /// What a gate says of a ticket that is not good, or not any more.
 const TICKET_REFUSED: &str = "ticket_refused";
+/// A body is compressed from so many bytes on.
+const COMPRESS_FROM: usize = 1024;
 /// As many messages, and bytes, may wait for the gate's word that they have come.
 const MOST_KEPT: (usize, usize) = (1024, 256 * 1024);
 /// As many events may wait for who receives, before the gate is not read.
@@ -132,7 +140,29 @@ impl Session {
     /// # Errors
     /// As [`login`](Self::login).
     pub async fn login_at(address: Address, session_key: &str) -> Result<Session, ClientError> {
+        Session::begin(address, session_key, 0).await
+    }
+
+    /// As [`login_at`](Self::login_at), for slow networks: large messages are compressed in
+    /// both directions, if the gate can.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub async fn login_compressed(
+        address: Address,
+        session_key: &str,
+    ) -> Result<Session, ClientError> {
+        Session::begin(address, session_key, FLAG_COMPRESSED).await
+    }
+
+    async fn begin(
+        address: Address,
+        session_key: &str,
+        wishes: u16,
+    ) -> Result<Session, ClientError> {
         let mut session = Session {
+            wishes,
+            compresses: false,
             gate: address.clone(),
             address,
             session_key: session_key.to_owned(),
@@ -181,7 +211,13 @@ impl Session {
         while self.is_full() {
             self.step().await?;
         }
-        self.sent.push(encode_frame(cmd, 0, body));
+        let compressed = if self.compresses && body.len() >= COMPRESS_FROM {
+            encode_compressed(cmd, body)
+        } else {
+            None
+        };
+        let frame = compressed.unwrap_or_else(|| encode_frame(cmd, 0, body));
+        self.sent.push(frame);
         self.write().await
     }
 
@@ -294,7 +330,7 @@ impl Session {
         link.writer.flush().await
     }
 
-    fn hear(&mut self, frame: Frame) -> Result<(), ClientError> {
+    fn hear(&mut self, mut frame: Frame) -> Result<(), ClientError> {
         match (frame.cmd, frame.flags) {
             (CMD_VERIFY, flags) if flags & FLAG_CLOSED != 0 => {
                 let reason = String::from_utf8_lossy(&frame.body).into_owned();
@@ -318,6 +354,12 @@ impl Session {
                 acknowledged.map_err(|_| ClientError::Protocol("a count that cannot be"))
             }
             _ => {
+                if frame.flags & FLAG_COMPRESSED != 0 && self.compresses {
+                    let inflated = inflate(&frame.body, MAX_FRAME_BYTES);
+                    let broken = ClientError::Protocol("a compressed message that is none");
+                    frame.body = inflated.map_err(|_| broken)?;
+                    frame.flags = 0;
+                }
                 if let Some(count) = self.received.take(frame.body.len())
                     && self.way_back.is_some()
                     && let Some(link) = &mut self.link
@@ -410,7 +452,8 @@ impl Session {
     /// Lets the client in anew, at the gate that it is sent to if it is.
     async fn log_in(&mut self) -> Result<(), ClientError> {
         let key = self.session_key.clone();
-        let first = encode_frame(CMD_VERIFY, FLAG_RESUME, key.as_bytes());
+        let flags = FLAG_RESUME | self.wishes;
+        let first = encode_frame(CMD_VERIFY, flags, key.as_bytes());
         for is_last in [false, true] {
             self.gate = self.address.clone();
             let redirect = match self.enter(first.clone()).await {
@@ -418,7 +461,7 @@ impl Session {
                 other => return other,
             };
             self.gate = self.address.leads_to(&redirect.address)?;
-            let ticket = encode_frame(CMD_VERIFY, FLAG_TICKET | FLAG_RESUME, &redirect.ticket.0);
+            let ticket = encode_frame(CMD_VERIFY, FLAG_TICKET | flags, &redirect.ticket.0);
             match self.enter(ticket).await {
                 // It came too late: the next one may not.
                 Err(ClientError::Refused { reason }) if reason == TICKET_REFUSED && !is_last => {}
@@ -462,6 +505,7 @@ impl Session {
             }
         };
         self.welcome = Welcome { reply };
+        self.compresses = answer.flags & FLAG_COMPRESSED != 0;
         self.way_back = way_back;
         self.sent = Sent::default();
         self.received = Received::default();

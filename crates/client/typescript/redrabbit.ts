@@ -39,6 +39,8 @@ export interface Options {
   onClosed?: (error: GateError) => void;
   /** The WebSocket to be used where there is none of the platform's. */
   webSocket?: new (url: string) => WebSocket;
+  /** Whether the gate may compress large messages; false unless said. */
+  compress?: boolean;
   /** In Node, for `tls://`: the authorities to believe, in PEM, in the place of Node's own. */
   ca?: string;
 }
@@ -62,6 +64,7 @@ export const FLAG_CLOSED = 1;
 export const FLAG_RESUME = 2;
 export const FLAG_NOTICE = 4;
 export const FLAG_TICKET = 8;
+export const FLAG_COMPRESSED = 16;
 
 const HEAD_BYTES = 8;
 /** No message of a gate is larger. */
@@ -241,6 +244,27 @@ export function decodeRedirect(body: Uint8Array<ArrayBuffer>): Redirect {
   return { ticket: body.slice(0, 16), address: decodeText(body.slice(18, end)), reply: body.slice(end) };
 }
 
+/** A body as it was before the gate compressed it. Makes no more than a message may have. */
+export async function inflate(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const none = "a compressed message that is none";
+  if (body.length < 4) throw broken(none);
+  const size = new DataView(body.buffer, body.byteOffset).getUint32(0, true);
+  if (size > MAX_BODY_BYTES) throw broken(`a message of ${size} bytes`);
+  const inflated = new Uint8Array(size);
+  let at = 0;
+  try {
+    const parts = new Blob([body.subarray(4)]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    for (let part = await parts.read(); !part.done; part = await parts.read()) {
+      inflated.set(part.value, at); // Throws where it is more than it said.
+      at += part.value.length;
+    }
+  } catch {
+    throw broken(none);
+  }
+  if (at !== size) throw broken(none);
+  return inflated;
+}
+
 /** Not the end, but the way to another gate. */
 class Redirected extends GateError {
   readonly redirect: Redirect;
@@ -282,6 +306,9 @@ export class Session {
   #heardAt = 0;
   #timers = new Set<ReturnType<typeof setTimeout>>();
   #waiting: (() => void)[] = [];
+  #compresses = false;
+  /** What is being inflated, and what came behind it. */
+  #inflating: Promise<void> | undefined;
 
   private constructor(url: string, options: Options) {
     this.#url = url;
@@ -343,7 +370,7 @@ export class Session {
   }
 
   async #logIn(): Promise<void> {
-    const flags = this.#options.resume === false ? 0 : FLAG_RESUME;
+    const flags = (this.#options.resume === false ? 0 : FLAG_RESUME) | (this.#options.compress ? FLAG_COMPRESSED : 0);
     const key = encodeFrame(CMD_VERIFY, flags, encoder.encode(this.#options.key));
     for (const isLast of [false, true]) {
       this.#gate = this.#url;
@@ -381,6 +408,7 @@ export class Session {
     this.#sent = new Sent();
     this.#received = new Received();
     this.#token = undefined;
+    this.#compresses = (answer.flags & FLAG_COMPRESSED) !== 0;
     this.reply = answer.body;
     if (answer.flags & FLAG_RESUME) {
       if (answer.body.length < 20) throw broken("a way back that is none");
@@ -440,7 +468,24 @@ export class Session {
     });
   }
 
+  /** Takes a frame, behind those that are still being inflated. */
   #hear(frame: Frame): void {
+    const isCompressed = this.#compresses && (frame.flags & FLAG_COMPRESSED) !== 0;
+    if (!isCompressed && !this.#inflating) return this.#hearNow(frame);
+    const before = this.#inflating ?? Promise.resolve();
+    const behind = before.then(async () => {
+      try {
+        this.#hearNow(isCompressed ? { ...frame, flags: 0, body: await inflate(frame.body) } : frame);
+      } catch (error) {
+        this.#end(error instanceof GateError ? error : broken(String(error)));
+      }
+      if (this.#inflating === behind) this.#inflating = undefined;
+    });
+    this.#inflating = behind;
+  }
+
+  #hearNow(frame: Frame): void {
+    if (this.isOver) return;
     try {
       this.#take(frame);
     } catch (error) {
@@ -507,6 +552,8 @@ export class Session {
   async #resume(): Promise<void> {
     const token = this.#token;
     if (!token) throw broken("no way back");
+    // What has come counts, also what is not inflated yet.
+    await this.#inflating;
     await this.#open(encodeResume(token, this.#received.tell()), (answer) => this.#goOn(answer));
   }
 

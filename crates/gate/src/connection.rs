@@ -15,7 +15,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use protocol::{
     client::{
-        CMD_PING, CMD_VERIFY, Frame, HEAD_BYTES, encode_frame,
+        CMD_PING, CMD_VERIFY, FLAG_COMPRESSED, FLAG_RESUME, Frame, HEAD_BYTES,
+        compression::{InflateError, inflate},
+        encode_frame,
         redirect::Ticket,
         resume::{CountError, ResumeOffer, ResumeToken, encode_resumed},
     },
@@ -335,11 +337,14 @@ impl Connection {
         let now = Instant::now();
         for left in (0..FRAMES_AT_ONCE).rev() {
             self.pace.hear(now);
-            if let Incoming::Frame(frame) = incoming {
+            if let Incoming::Frame(mut frame) = incoming {
                 let metrics = &self.shared.sessions.metrics;
                 metrics.frames_in.increment(1);
                 let bytes = HEAD_BYTES + frame.body.len();
                 metrics.bytes_in.increment(bytes as u64);
+                if let Err(reason) = self.inflate(&mut frame) {
+                    return self.end(reason).map(Outcome::End);
+                }
                 if let Some(outcome) = self.on(Event::Frame(frame)) {
                     return Some(outcome);
                 }
@@ -353,6 +358,23 @@ impl Connection {
             };
         }
         None
+    }
+
+    /// Makes of a message what it was before its client compressed it.
+    fn inflate(&self, frame: &mut Frame) -> Result<(), CloseReason> {
+        if frame.flags != FLAG_COMPRESSED || !self.session.is_active() || !self.session.compresses()
+        {
+            return Ok(());
+        }
+        match inflate(&frame.body, self.shared.frame_bytes()) {
+            Ok(body) => {
+                frame.body = body;
+                frame.flags = 0;
+                Ok(())
+            }
+            Err(InflateError::TooLarge { .. }) => Err(CloseReason::FrameTooLarge),
+            Err(InflateError::Broken) => Err(CloseReason::ProtocolError),
+        }
     }
 
     /// The session ends.
@@ -503,8 +525,13 @@ impl Connection {
     fn answer(&mut self, accepted: &Accepted) -> Answer {
         let offered = self.shared.resume_time();
         let time = offered.filter(|_| self.session.wishes_resume());
+        let mut flags = 0;
+        if self.session.compresses() {
+            flags |= FLAG_COMPRESSED;
+            self.handle.set_reads_compressed();
+        }
         let frame = match time {
-            None => encode_frame(CMD_VERIFY, 0, &accepted.reply),
+            None => encode_frame(CMD_VERIFY, flags, &accepted.reply),
             Some(time) => {
                 let token = ResumeToken(rand::random());
                 let resume = Resume::new(&self.shared, token, &self.handle.0);
@@ -515,7 +542,7 @@ impl Connection {
                     seconds: u32::try_from(time.as_secs()).unwrap_or(u32::MAX),
                     reply: accepted.reply.clone(),
                 };
-                offer.encode()
+                encode_frame(CMD_VERIFY, flags | FLAG_RESUME, &offer.body())
             }
         };
         Answer {

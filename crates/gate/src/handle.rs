@@ -4,7 +4,10 @@
 
 use std::{
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -30,6 +33,8 @@ pub(crate) struct Handle<S = OwnedWriteHalf> {
     /// A lock a connection, held for a few instructions: by whoever delivers
     /// to it, and by its own task. It guards no I/O and no `await`.
     mailbox: Mutex<Mailbox<S>>,
+    /// Whether the client can read bodies that are compressed.
+    reads_compressed: AtomicBool,
 }
 
 /// What a connection's task finds when it looks.
@@ -66,6 +71,7 @@ impl<S: Direct> Handle<S> {
     pub(crate) fn new(outbound: Outbound) -> Self {
         Handle {
             mailbox: Mutex::new(Mailbox::new(outbound)),
+            reads_compressed: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +81,17 @@ impl<S: Direct> Handle<S> {
         let handle = Handle::new(outbound);
         handle.lock().stage = Stage::Active;
         handle
+    }
+
+    /// For the connection's own task, before the client is let in: it can read bodies that
+    /// are compressed.
+    pub(crate) fn set_reads_compressed(&self) {
+        self.reads_compressed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it can.
+    pub(crate) fn reads_compressed(&self) -> bool {
+        self.reads_compressed.load(Ordering::Relaxed)
     }
 
     /// For the connection's own task: lets those who deliver write to this.

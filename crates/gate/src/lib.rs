@@ -21,7 +21,8 @@
 //!   `slow_consumer`; its neighbours notice nothing.
 //! - A message to many is encoded once, and all their sockets share its bytes.
 //! - Nothing that comes from a socket can panic, or make the gate allocate
-//!   more than twice of what has been sent.
+//!   more than twice of what has been sent; a compressed frame, no more than a frame may
+//!   have.
 //! - Every end of a connection has a reason, which the client is told, the log
 //!   shows and a metric counts.
 //!
@@ -45,6 +46,7 @@ mod listener;
 mod live;
 mod login;
 mod mailbox;
+mod message;
 mod metrics;
 mod node;
 mod orders;

@@ -19,6 +19,7 @@ const SESSIONS: &str = "redrabbit_gate_sessions";
 const AWAY: &str = "redrabbit_gate_sessions_away";
 /// Clients that came back, by `outcome`: `resumed`, or the reason why not.
 const RESUMES: &str = "redrabbit_gate_resumes_total";
+const COMPRESSED: &str = "redrabbit_gate_compressed_bytes_total";
 const TICKETS: &str = "redrabbit_gate_tickets_total";
 /// Sessions that may be.
 const SESSIONS_LIMIT: &str = "redrabbit_gate_sessions_limit";
@@ -136,6 +137,12 @@ impl Metrics {
     pub(crate) fn resumed(&self, refused: Option<CloseReason>) {
         let outcome = refused.map_or("resumed", close_reason_name);
         counter!(RESUMES, "outcome" => outcome).increment(1);
+    }
+
+    /// A message of so many bytes has so many after it was compressed.
+    pub(crate) fn compressed(&self, before: usize, after: usize) {
+        counter!(COMPRESSED, "side" => "before").increment(before as u64);
+        counter!(COMPRESSED, "side" => "after").increment(after as u64);
     }
 
     /// A ticket was `given`, `used`, has `lapsed`, or was `refused`.

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use prost::Message;
 use protocol::{
     Login, NodeId, NodeName,
-    client::encode_frame,
     v1::{ChangeScene, Close, CloseReason, Deliver, Finished, Left, Membership},
 };
 use tracing::{debug, warn};
@@ -18,6 +17,7 @@ use tracing::{debug, warn};
 use crate::{
     channels::{CHANNELS_OF_A_SESSION, LONGEST_NAME},
     handle::{Handle, Pushed},
+    message::Outgoing,
     metrics::{DropReason, Metrics},
     seat::Seat,
     sessions::Sessions,
@@ -38,9 +38,13 @@ pub(crate) fn deliver(sessions: &Sessions, source: NodeId, body: Bytes) {
     let Ok(cmd) = u16::try_from(message.cmd) else {
         return malformed(metrics, source, "cmd does not fit in 16 bits");
     };
-    let frame = encode_frame(cmd, 0, &message.body);
+    let compress_from = sessions.compress_bytes.get();
+    let outgoing = Outgoing::new(cmd, message.body, compress_from, metrics);
     let mut list = Vec::new();
-    let mut push = |handle: &Arc<Handle>| handle.deliver(frame.clone(), message.latest, &mut list);
+    let mut push = |handle: &Arc<Handle>| {
+        let frame = outgoing.frame(handle);
+        handle.deliver(frame, message.latest, &mut list)
+    };
     if !message.channel.is_empty() {
         let channels = &sessions.channels;
         channels.for_each(&message.channel, |handle| metrics.pushed(push(handle)));
@@ -211,6 +215,7 @@ fn malformed(metrics: &Metrics, source: NodeId, error: &str) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use protocol::client::encode_frame;
     use session::gate::Life;
 
     use super::*;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use protocol::{
     Login, SessionId,
     client::{
-        CMD_ACK, CMD_PING, FLAG_CLOSED, FLAG_RESUME, FLAG_TICKET, Frame,
+        CMD_ACK, CMD_PING, FLAG_CLOSED, FLAG_COMPRESSED, FLAG_RESUME, FLAG_TICKET, Frame,
         redirect::{Redirect, Ticket},
         resume::{ResumeToken, decode_count, decode_resume},
     },
@@ -29,6 +29,8 @@ pub(crate) struct Session {
     wishes_resume: bool,
     /// It may.
     resumable: bool,
+    /// Bodies may be compressed, in both directions.
+    compresses: bool,
 }
 
 /// What happens to a connection.
@@ -171,6 +173,11 @@ impl Session {
         self.wishes_resume
     }
 
+    /// Whether bodies may be compressed.
+    pub(crate) fn compresses(&self) -> bool {
+        self.compresses
+    }
+
     /// It may: from here on there are acknowledgements.
     pub(crate) fn grant_resume(&mut self) {
         self.resumable = true;
@@ -182,10 +189,11 @@ impl Session {
     }
 
     fn verification(&mut self, frame: Frame) -> Effect {
-        if frame.flags & !(FLAG_RESUME | FLAG_TICKET) != 0 {
+        if frame.flags & !(FLAG_RESUME | FLAG_TICKET | FLAG_COMPRESSED) != 0 {
             return self.end(CloseReason::ProtocolError, None);
         }
         self.wishes_resume = frame.flags & FLAG_RESUME != 0;
+        self.compresses = frame.flags & FLAG_COMPRESSED != 0;
         if frame.flags & FLAG_TICKET != 0 {
             return match frame.body[..].try_into() {
                 Ok(ticket) => {

@@ -26,7 +26,7 @@ use crate::{
     directory::Directory,
     flusher::Flusher,
     group::Group,
-    live::Span,
+    live::{Amount, Span},
     login::Gates,
     metrics::Metrics,
     owner::Owner,
@@ -56,6 +56,8 @@ pub(crate) struct Sessions {
     pub(crate) drain: CancellationToken,
     ways: Mutex<Ways>,
     scene_hold: Span,
+    /// Bodies of so many bytes are compressed for clients that can read that.
+    pub(crate) compress_bytes: Amount,
     /// Weak, since the group holds the handlers that hold this.
     group: OnceLock<Weak<dyn Group>>,
 }
@@ -111,6 +113,7 @@ impl Sessions {
             drain: CancellationToken::new(),
             ways: Mutex::new(Ways::new(config.verify.clone(), config.enter.clone())),
             scene_hold: Span::new(limits.scene_hold),
+            compress_bytes: Amount::new(limits.compress_bytes),
             group: OnceLock::new(),
         }
     }
@@ -212,6 +215,7 @@ impl Sessions {
     /// Other limits from now on.
     pub(crate) fn set_limits(&self, limits: &Limits) {
         self.scene_hold.set(limits.scene_hold);
+        self.compress_bytes.set(limits.compress_bytes);
         self.tickets.set_limits(limits);
         self.table
             .set_limits(limits.scene_window_bytes, 2 * limits.call_timeout);

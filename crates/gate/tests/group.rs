@@ -78,6 +78,7 @@ fn limits() -> Limits {
         rate_patience: Duration::from_secs(30),
         resume_time: Duration::from_secs(30),
         resume_bytes: 64 * 1024,
+        compress_bytes: 1024,
         sessions_per_gate: 50_000,
         unverified_per_gate: 2_048,
         connections_per_address: 256,

@@ -5,6 +5,7 @@
 //! binary message holds exactly one frame. It is the framing of the clients of
 //! 2013, so that they still work.
 
+pub mod compression;
 pub mod redirect;
 pub mod resume;
 
@@ -34,6 +35,10 @@ pub const FLAG_NOTICE: u16 = 4;
 /// From a client, on its first frame: the body is a [ticket](redirect), and no session key.
 /// On the gate's `cmd` 0: the connection ends, and the client goes on at another gate.
 pub const FLAG_TICKET: u16 = 8;
+
+/// From a client, on its first frame: it can read [compressed](compression) bodies. From the
+/// gate, on the answer: both sides may send such. On a message: its body is one.
+pub const FLAG_COMPRESSED: u16 = 16;
 
 /// One message of or to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -201,6 +201,7 @@ fn limits(settings: &Settings) -> Option<Limits> {
         rate_patience: settings.duration(&at("rate_patience"))?,
         resume_time: settings.duration(&at("resume_time"))?,
         resume_bytes: settings.number(&at("resume_bytes"))?,
+        compress_bytes: settings.number(&at("compress_bytes"))?,
         sessions_per_gate: settings.number(&at("sessions_per_gate"))?,
         unverified_per_gate: settings.number(&at("unverified_per_gate"))?,
         connections_per_address: settings.number(&at("connections_per_address"))?,

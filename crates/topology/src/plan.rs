@@ -154,6 +154,7 @@ pub struct Limits {
     pub rate_patience: Duration,
     pub resume_time: Duration,
     pub resume_bytes: usize,
+    pub compress_bytes: usize,
     pub sessions_per_gate: usize,
     pub unverified_per_gate: usize,
     pub connections_per_address: usize,

@@ -1,6 +1,7 @@
 """Frames, as they stand on the wire: proto/clients.md."""
 
 import struct
+import zlib
 from typing import NamedTuple
 
 from .errors import ProtocolBroken
@@ -12,12 +13,16 @@ FLAG_CLOSED = 1
 FLAG_RESUME = 2
 FLAG_NOTICE = 4
 FLAG_TICKET = 8
+FLAG_COMPRESSED = 16
 
 # No message of a gate is larger.
 MAX_BODY_BYTES = 1 << 20
 
 _HEAD = struct.Struct("<IHH")
 _COUNT = struct.Struct("<Q")
+_SIZE = struct.Struct("<I")
+# Raw DEFLATE.
+_WINDOW_BITS = -15
 _OFFER = struct.Struct("<16sI")
 _REDIRECT = struct.Struct("<16sH")
 
@@ -77,6 +82,33 @@ def decode_redirect(body: bytes) -> Redirect:
             address = body[_REDIRECT.size : end].decode(errors="replace")
             return Redirect(ticket, address, body[end:])
     raise ProtocolBroken("a way to another gate that is none")
+
+
+def encode_message(cmd: int, body: bytes, compress: bool) -> bytes:
+    """A message as a frame, compressed if it may be and that makes it smaller."""
+    if compress:
+        deflate = zlib.compressobj(1, wbits=_WINDOW_BITS)
+        compressed = _SIZE.pack(len(body)) + deflate.compress(body) + deflate.flush()
+        if len(compressed) < len(body):
+            return encode_frame(cmd, FLAG_COMPRESSED, compressed)
+    return encode_frame(cmd, 0, body)
+
+
+def inflate(body: bytes) -> bytes:
+    """A body as it was before it was compressed. Makes no more than a message may have."""
+    if len(body) < _SIZE.size:
+        raise ProtocolBroken("a compressed message that is none")
+    (size,) = _SIZE.unpack_from(body)
+    if size > MAX_BODY_BYTES:
+        raise ProtocolBroken("a message of %d bytes" % size)
+    deflate = zlib.decompressobj(wbits=_WINDOW_BITS)
+    try:
+        inflated = deflate.decompress(body[_SIZE.size :], size + 1)
+    except zlib.error:
+        inflated = b""
+    if len(inflated) != size or not deflate.eof or deflate.unused_data:
+        raise ProtocolBroken("a compressed message that is none")
+    return inflated
 
 
 def encode_ack(count: int) -> bytes:

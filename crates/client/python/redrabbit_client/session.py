@@ -15,6 +15,7 @@ from .frames import (
     CMD_PING,
     CMD_VERIFY,
     FLAG_CLOSED,
+    FLAG_COMPRESSED,
     FLAG_RESUME,
     FLAG_TICKET,
     Frame,
@@ -25,10 +26,13 @@ from .frames import (
     encode_ack,
     encode_frame,
     encode_goodbye,
+    encode_message,
     encode_resume,
+    inflate,
 )
 from .resumption import Received, Sent
 
+_COMPRESS_FROM = 1024
 # As many messages may wait to be received before the gate is not read.
 _MAX_WAITING = 1024
 _PING_SECONDS = 20.0
@@ -53,6 +57,7 @@ async def login(
     key: str,
     *,
     resume: bool = True,
+    compress: bool = False,
     ssl_context: Optional[ssl.SSLContext] = None,
     on_away: Optional[Callable[[], None]] = None,
     on_back: Optional[Callable[[], None]] = None,
@@ -67,10 +72,12 @@ async def login(
     not have the session any more the player is let in anew, and so many messages that were
     sent may be lost (`on_fresh`). `on_draining`: the gate is about to go.
 
+    `compress`: messages of 1 KiB and more are compressed in both directions, if the gate can.
+
     Raises `Refused` with the word of the game or the gate, `Closed` when there is no
     connection.
     """
-    session = Session(url, key, resume, ssl_context, on_away, on_back, on_fresh, on_draining)
+    session = Session(url, key, resume, compress, ssl_context, on_away, on_back, on_fresh, on_draining)
     await session._begin()
     return session
 
@@ -83,6 +90,7 @@ class Session:
         url: str,
         key: str,
         resume: bool,
+        compress: bool,
         ssl_context: Optional[ssl.SSLContext],
         on_away: Optional[Callable[[], None]],
         on_back: Optional[Callable[[], None]],
@@ -95,7 +103,8 @@ class Session:
         self._gate = url
         self._key = key
         self._ssl = ssl_context
-        self._wishes_resume = resume
+        self._flags = (FLAG_RESUME if resume else 0) | (FLAG_COMPRESSED if compress else 0)
+        self._compresses = False
         self._on_away, self._on_back = on_away, on_back
         self._on_fresh, self._on_draining = on_fresh, on_draining
         self._wire: Optional[wires.Wire] = None
@@ -134,7 +143,7 @@ class Session:
             await self._changed.wait()
         if self._error is not None:
             raise self._error
-        self._sent.push(encode_frame(cmd, 0, body))
+        self._sent.push(encode_message(cmd, body, self._compresses and len(body) >= _COMPRESS_FROM))
         self._to_write.set()
 
     async def recv(self) -> Message:
@@ -277,11 +286,12 @@ class Session:
             self._sent.acknowledge(decode_count(frame.body))
             self._changed.set()
         elif frame.cmd != CMD_PING:
-            due = self._received.take(len(frame.body))
+            body = inflate(frame.body) if self._compresses and frame.flags & FLAG_COMPRESSED else frame.body
+            due = self._received.take(len(body))
             if due is not None and self._token is not None:
                 wire.write(encode_ack(due))
                 self._to_write.set()
-            self._messages.put_nowait(Message(frame.cmd, frame.body))
+            self._messages.put_nowait(Message(frame.cmd, body))
             self._changed.set()
 
     async def _come_back(self) -> list[Frame]:
@@ -320,8 +330,7 @@ class Session:
         return early
 
     async def _log_in(self) -> list[Frame]:
-        flags = FLAG_RESUME if self._wishes_resume else 0
-        key = encode_frame(CMD_VERIFY, flags, self._key.encode())
+        key = encode_frame(CMD_VERIFY, self._flags, self._key.encode())
         for is_last in (False, True):
             self._gate = self._url
             entered = await self._enter(key)
@@ -329,7 +338,7 @@ class Session:
                 return entered
             self._gate = wires.leads_to(self._url, entered.address)
             try:
-                early = await self._enter(encode_frame(CMD_VERIFY, flags | FLAG_TICKET, entered.ticket))
+                early = await self._enter(encode_frame(CMD_VERIFY, self._flags | FLAG_TICKET, entered.ticket))
             except Refused as refused:
                 # It came too late: the next one may not.
                 if is_last or refused.reason != "ticket_refused":
@@ -352,6 +361,7 @@ class Session:
             return decode_redirect(answer.body)
         self._sent, self._received = Sent(), Received()
         self._token, self.reply = None, answer.body
+        self._compresses = bool(answer.flags & FLAG_COMPRESSED)
         if answer.flags & FLAG_RESUME:
             self._token, seconds, self.reply = decode_offer(answer.body)
             self._patience = float(seconds)

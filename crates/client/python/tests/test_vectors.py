@@ -8,6 +8,7 @@ import pytest
 
 from redrabbit_client.errors import ProtocolBroken
 from redrabbit_client.frames import (
+    FLAG_COMPRESSED,
     FLAG_RESUME,
     FLAG_TICKET,
     FrameDecoder,
@@ -16,7 +17,9 @@ from redrabbit_client.frames import (
     encode_ack,
     encode_frame,
     encode_goodbye,
+    encode_message,
     encode_resume,
+    inflate,
 )
 from redrabbit_client.resumption import Received, Sent
 
@@ -61,6 +64,20 @@ def test_a_way_to_another_gate_is_read_so(case: dict[str, Any]) -> None:
 def test_what_is_no_way_to_another_gate_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(ProtocolBroken):
         decode_redirect(bytes.fromhex(case["body"]))
+
+
+@cases("compression.json", "good")
+def test_a_compressed_body_is_what_it_was(case: dict[str, Any]) -> None:
+    plain = bytes.fromhex(case["plain"]) * case["repeat"]
+    assert inflate(bytes.fromhex(case["body"])) == plain
+    (frame,) = FrameDecoder().push(encode_message(7, plain, True))
+    assert (inflate(frame.body) if frame.flags == FLAG_COMPRESSED else frame.body) == plain
+
+
+@cases("compression.json", "bad")
+def test_what_is_no_compressed_body_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolBroken):
+        inflate(bytes.fromhex(case["body"]))
 
 
 @cases("resume.json", "encodings")

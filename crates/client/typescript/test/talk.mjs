@@ -1,9 +1,11 @@
-// talk.mjs URL KEY MESSAGES: sends so many numbers as cmd 1, and ends with 0 when each has
-// come back once and in order. Prints how often the connection was lost.
+// talk.mjs URL KEY MESSAGES [WIDTH]: sends so many numbers as cmd 1, and ends with 0 when each
+// has come back once and in order. Prints how often the connection was lost. With a WIDTH the
+// numbers are padded to so many bytes, and the gate may compress them.
 import { WebSocket } from "ws";
 import { Session, decodeText } from "../dist/redrabbit.js";
 
-const [url, key, messages] = process.argv.slice(2);
+const [url, key, messages, width = "0"] = process.argv.slice(2);
+const body = (number) => String(number).padEnd(Number(width));
 const total = Number(messages);
 let heard = 0;
 let losses = 0;
@@ -15,11 +17,12 @@ function end(error) {
 
 const options = {
   key,
+  compress: width !== "0",
   // Node has one of its own only since version 22.
   webSocket: WebSocket,
-  onMessage: ({ cmd, body }) => {
+  onMessage: ({ cmd, body: bytes }) => {
     heard += 1;
-    if (cmd !== 1 || decodeText(body) !== String(heard)) end(`${decodeText(body)} came in the place of ${heard}`);
+    if (cmd !== 1 || decodeText(bytes) !== body(heard)) end(`${decodeText(bytes)} came in the place of ${heard}`);
     if (heard === total) {
       console.log(JSON.stringify({ losses }));
       session.close();
@@ -44,5 +47,5 @@ async function login() {
 const session = await login();
 for (let number = 1; number <= total; number += 1) {
   await session.ready();
-  session.send(1, String(number));
+  session.send(1, body(number));
 }

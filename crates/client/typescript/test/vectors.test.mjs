@@ -14,6 +14,7 @@ import {
   encodeAck,
   encodeFrame,
   encodeResume,
+  inflate,
 } from "../dist/redrabbit.js";
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../../../proto/vectors/${name}.json`, import.meta.url), "utf8"));
@@ -63,6 +64,16 @@ test("a way to another gate is read so, and what is none is refused", () => {
   }
   for (const { name, body } of bad) {
     assert.throws(() => decodeRedirect(bytes(body)), { reason: "protocol_error" }, name);
+  }
+});
+
+test("compressed bodies are what they were, and others are refused", async () => {
+  const { good, bad } = read("compression");
+  for (const { name, plain, repeat, body } of good) {
+    assert.equal(hex(await inflate(bytes(body))), plain.repeat(repeat), name);
+  }
+  for (const { name, body } of bad) {
+    await assert.rejects(inflate(bytes(body)), { reason: "protocol_error" }, name);
   }
 });
 

@@ -30,6 +30,11 @@ pub(super) const SECTION: Section = Section {
             "Clients that have come back to go on with their session.",
         ),
         Metric::counter(
+            "redrabbit_gate_compressed_bytes_total",
+            &[("side", "`before` and `after`")],
+            "Messages that were compressed, once for all who get them: their bytes.",
+        ),
+        Metric::counter(
             "redrabbit_gate_tickets_total",
             &[(
                 "outcome",

@@ -228,13 +228,13 @@ pub fn encode_resumed(count: u64) -> Bytes {
 impl ResumeOffer {
     const HEAD: usize = 20;
 
-    /// The answer to a login as a frame.
-    pub fn encode(&self) -> Bytes {
+    /// The body of the answer to a login.
+    pub fn body(&self) -> Bytes {
         let mut body = BytesMut::with_capacity(Self::HEAD + self.reply.len());
         body.put_slice(&self.token.0);
         body.put_u32_le(self.seconds);
         body.put_slice(&self.reply);
-        encode_frame(CMD_VERIFY, FLAG_RESUME, &body)
+        body.freeze()
     }
 
     /// Takes its body apart.
@@ -350,10 +350,10 @@ mod tests {
             seconds: 30,
             reply: "hello".into(),
         };
-        let frame = offer.encode();
-        assert_eq!(&frame[..8], b"\x19\0\0\0\0\0\x02\0");
-        assert_eq!(ResumeOffer::decode(frame.slice(8..)), Some(offer));
-        assert_eq!(ResumeOffer::decode(frame.slice(9..27)), None);
+        let body = offer.body();
+        assert_eq!(body.len(), 25);
+        assert_eq!(ResumeOffer::decode(body.clone()), Some(offer));
+        assert_eq!(ResumeOffer::decode(body.slice(1..19)), None);
         let resume = encode_resume(token, 7);
         assert_eq!(&resume[..8], b"\x18\0\0\0\xfe\xff\x02\0");
         assert_eq!(decode_resume(&resume[8..]), Some((token, 7)));

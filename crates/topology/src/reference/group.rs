@@ -129,6 +129,9 @@ pub(super) const KEYS: &[Key] = &[
     key(Section::Limits, "resume_bytes", Kind::Size(1, GIB), Default("64KiB"), Effect::Live,
         "bytes that were written to such a client and are kept until it says that they have \
          come; one that lacks more has to log in anew"),
+    key(Section::Limits, "compress_bytes", Kind::Size(64, GIB), Default("1KiB"), Effect::Live,
+        "messages with bodies of at least so many bytes are compressed for clients that ask for it; \
+         none is larger than 1MiB"),
     key(Section::Limits, "sessions_per_gate", Kind::Count(1, 10_000_000), Default("50000"), Effect::Live,
         "clients that a gate takes"),
     key(Section::Limits, "unverified_per_gate", Kind::Count(1, 10_000_000), Default("2048"), Effect::Live,
