@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    across, faults, gate, memory,
+    across, faults, front, gate, memory,
     peer::Peer,
     rounds::Plan,
     scene,
@@ -33,6 +33,9 @@ pub(crate) enum Command {
     Across(across::Options),
     /// Puts load on a whole group, from clients to a script and back
     Gate(gate::Options),
+    /// Measures what stands between clients and a group: TLS, login gates, coming back,
+    /// compression
+    Front(front::Options),
     /// Measures what scripts do within a scene: what a message costs there,
     /// service calls, timers, databases
     Scene(scene::Options),

@@ -14,7 +14,8 @@
 //! brokers come and go, [`memory`] what links within a process save, [`across`] what a
 //! call between groups costs beside one inside a group, [`gate`] what
 //! a whole group carries from its clients to a script and back, [`scene`] what of that
-//! the script and its crossing take.
+//! the script and its crossing take, [`front`] what TLS, login gates, coming back and
+//! compression cost.
 //!
 //! Whatever it starts ends with it, and nothing runs without a limit in time.
 
@@ -22,6 +23,7 @@ mod across;
 mod cli;
 mod cpu;
 mod faults;
+mod front;
 mod gate;
 mod job;
 mod load;
@@ -50,6 +52,7 @@ fn main() -> Result<()> {
         Command::Memory(options) => memory::run(&options),
         Command::Across(options) => across::run(&options),
         Command::Gate(options) => gate::run(options),
+        Command::Front(options) => front::run(&options),
         Command::Scene(options) => scene::run(options),
         Command::Echo { address } => gate::echo_server(address),
         Command::Side { job } => side::run(&job),

@@ -57,6 +57,22 @@ fn a_quick_run_kills_and_drains_a_slave_and_no_call_fails() {
 }
 
 #[test]
+fn a_quick_run_comes_through_tls_and_a_login_gate_and_comes_back() {
+    let rows = rows(&["front", "--quick"]);
+    let ways: Vec<_> = rows
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].as_str()))
+        .collect();
+    assert_eq!(ways.len(), 4 + 8 + 2 + 2, "{ways:?}");
+    assert!(ways.contains(&("login-50", "a login gate")));
+    assert!(ways.contains(&("resume-10", "TLS")));
+    for row in &rows {
+        let rate: f64 = row[3].parse().unwrap();
+        assert!(rate > 0.0, "{row:?}");
+    }
+}
+
+#[test]
 fn a_quick_run_compares_memory_with_sockets() {
     let rows = rows(&["memory", "--quick"]);
     let links: Vec<_> = rows.iter().map(|row| row[2].as_str()).collect();

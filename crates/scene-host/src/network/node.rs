@@ -278,7 +278,7 @@ fn holder(
 
 fn no_gate(name: String) -> Bytes {
     warn!(
-        gate = name,
+        peer = name,
         "a client cannot be sent to a gate that is not in the group"
     );
     let response = v1::VerifyResponse {

@@ -20,7 +20,7 @@ mod shape;
 mod slow;
 pub(crate) mod stamp;
 pub(crate) mod swarm;
-mod usage;
+pub(crate) mod usage;
 mod wire;
 
 use anyhow::{Context, Result};

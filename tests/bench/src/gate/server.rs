@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use protocol::client::{CMD_VERIFY, HEAD_BYTES, encode_frame};
+use protocol::client::{CMD_VERIFY, FLAG_TICKET, HEAD_BYTES, encode_frame};
 use tempfile::TempDir;
 
 use super::{
@@ -51,12 +51,17 @@ pub(crate) struct Layout {
     pub(crate) script: Option<&'static str>,
     /// Variables of the scenes' environment.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// Whether there is a login gate as well, which is measured as a gate.
+    pub(crate) login_gate: bool,
+    /// What the gate shows its clients: a certificate, and its key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Processes at work, until this is dropped.
 pub(crate) struct Server {
     tcp: SocketAddr,
     websocket: Option<SocketAddr>,
+    login: Option<SocketAddr>,
     pub(crate) processes: Processes,
     is_nats: bool,
     _owned: Vec<Owned>,
@@ -102,6 +107,7 @@ impl Server {
             Kind::Other { address, pid } => Ok(Server {
                 tcp: *address,
                 websocket: None,
+                login: None,
                 processes: Processes(vec![(Part::Gate, *pid)]),
                 is_nats: false,
                 _owned: Vec::new(),
@@ -114,6 +120,21 @@ impl Server {
     pub(crate) fn scene(&self) -> Option<u32> {
         let mut processes = self.processes.0.iter();
         processes.find_map(|(part, pid)| (*part == Part::Scene).then_some(*pid))
+    }
+
+    /// Where clients connect that have a client of their own.
+    pub(crate) fn tcp(&self) -> SocketAddr {
+        self.tcp
+    }
+
+    /// The same by WebSocket.
+    pub(crate) fn websocket(&self) -> Result<SocketAddr> {
+        self.websocket.context("this peer has no WebSocket")
+    }
+
+    /// Where clients log in that are sent on.
+    pub(crate) fn login(&self) -> Result<SocketAddr> {
+        self.login.context("there is no login gate")
     }
 
     /// Where and how the client of this number connects.
@@ -130,16 +151,22 @@ impl Server {
 }
 
 fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Server> {
-    let [master, slave, tcp, websocket] = [(); 4].map(|()| free_address());
-    let (master, slave, tcp, websocket) = (master?, slave?, tcp?, websocket?);
+    let [master, slave, tcp, websocket, login] = [(); 5].map(|()| free_address());
+    let (master, slave, tcp, websocket, login) = (master?, slave?, tcp?, websocket?, login?);
     let path = folder.path();
     let topology = path.join("topology.toml");
     std::fs::write(path.join("bench.py"), layout.script.unwrap_or(SCRIPT))?;
     let mut text = format!(
         "group = \"bench\"\n\n[master]\nlisten = \"{master}\"\nstate_dir = \"state\"\n\n\
-         [gates.\"gate@0\"]\ntcp = \"{tcp}\"\nwebsocket = \"{websocket}\"\n\n\
-         [scenes.\"scene@0\"]\nscript = \"bench.py\"\n"
+         [scenes.\"scene@0\"]\nscript = \"bench.py\"\n\n\
+         [gates.\"gate@0\"]\ntcp = \"{tcp}\"\nwebsocket = \"{websocket}\"\n"
     );
+    if let Some((certificate, key)) = &layout.certificate {
+        text += &format!("certificate = {certificate:?}\nkey = {key:?}\n");
+    }
+    if layout.login_gate {
+        text += &format!("\n[gates.\"gate@1\"]\nmode = \"login\"\ntcp = \"{login}\"\n");
+    }
     if layout.slave {
         text += &format!("\n[slaves.\"slave@0\"]\nlisten = \"{slave}\"\n");
     }
@@ -158,6 +185,9 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
     }
     roles.push((Some(Part::Scene), "scene-host", "scene@0"));
     roles.push((Some(Part::Gate), "gate", "gate@0"));
+    if layout.login_gate {
+        roles.push((Some(Part::Gate), "gate", "gate@1"));
+    }
     let (mut owned, mut processes) = (Vec::new(), Vec::new());
     for (part, program, name) in roles {
         let program = match programs {
@@ -179,13 +209,21 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
     let server = Server {
         tcp,
         websocket: Some(websocket),
+        login: layout.login_gate.then_some(login),
         processes: Processes(processes),
         is_nats: false,
         _owned: owned,
         _folder: folder,
     };
     let logs = server._folder.path();
-    wait(|| is_let_in(tcp)).with_context(|| said(logs))?;
+    // Who speaks TLS has to see for itself.
+    if layout.certificate.is_none() {
+        wait(|| Ok(first_flags(tcp)? == [0; 2])).with_context(|| said(logs))?;
+    }
+    if layout.login_gate {
+        wait(|| Ok(first_flags(login)? == FLAG_TICKET.to_le_bytes()))
+            .with_context(|| said(logs))?;
+    }
     Ok(server)
 }
 
@@ -197,6 +235,7 @@ fn one(command: Command, tcp: SocketAddr, folder: TempDir, is_nats: bool) -> Res
     Ok(Server {
         tcp,
         websocket: None,
+        login: None,
         processes: Processes(vec![(Part::Gate, process.id())]),
         is_nats,
         _owned: vec![process],
@@ -219,14 +258,14 @@ fn wait(is_there: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody who comes now is let in.
-fn is_let_in(gate: SocketAddr) -> Result<bool> {
+/// What somebody who comes now is told: 0 where it is let in.
+fn first_flags(gate: SocketAddr) -> Result<[u8; 2]> {
     let mut socket = TcpStream::connect(gate)?;
     socket.set_read_timeout(Some(START))?;
     socket.write_all(&encode_frame(CMD_VERIFY, 0, b"probe"))?;
     let mut head = [0; HEAD_BYTES];
     socket.read_exact(&mut head)?;
-    Ok(head[6..] == [0; 2])
+    Ok([head[6], head[7]])
 }
 
 /// What the processes have written, for whoever wants to know why they do not
