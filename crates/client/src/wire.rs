@@ -145,7 +145,11 @@ impl Writer {
         match self {
             // `write_all_buf` takes off what it has written: a flush that is
             // cancelled goes on where it stopped.
-            Writer::Bytes { socket, gathered } => socket.write_all_buf(gathered).await?,
+            Writer::Bytes { socket, gathered } => {
+                socket.write_all_buf(gathered).await?;
+                // TLS may have kept some of it, where the socket did not take it at once.
+                socket.flush().await?;
+            }
             Writer::WebSocket(sink) => sink.flush().await?,
         }
         Ok(())

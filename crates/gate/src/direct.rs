@@ -7,7 +7,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use crate::outbound::Batch;
 
 /// As many frames go into one write.
-const WRITE_FRAMES: usize = 64;
+pub(crate) const WRITE_FRAMES: usize = 64;
 
 /// Something that takes bytes at once, or says that it would have to wait.
 pub(crate) trait Direct {

@@ -288,6 +288,12 @@ impl Batch {
         frame
     }
 
+    /// Some of it is in a buffer, and not written until
+    /// [`set_flushed`](Self::set_flushed) says that the buffer is.
+    pub(crate) fn set_buffered(&mut self) {
+        self.buffered = true;
+    }
+
     /// What was popped has been written.
     pub(crate) fn set_flushed(&mut self) {
         self.buffered = false;

@@ -226,7 +226,7 @@ impl Fixture {
 }
 
 /// Fails a test that waits for too long.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("it took too long")
 }
 

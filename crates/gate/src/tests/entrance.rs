@@ -1,6 +1,6 @@
 //! What comes before the protocol: TLS, the pages of browsers, load balancers.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, future::poll_fn, path::Path, task::Poll, time::Duration};
 
 use client::{Address, Client, ClientError, Event, Session, Trust};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -14,6 +14,7 @@ use rcgen::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::coop::{has_budget_remaining, poll_proceed},
 };
 use tokio_tungstenite::{
     client_async,
@@ -128,6 +129,26 @@ async fn clients_speak_tls_over_tcp_and_websocket_and_are_told_why_they_are_clos
         }
         secure.fixture.deserted().await;
     }
+}
+
+#[tokio::test]
+async fn message_of_a_task_that_has_had_its_turn_goes_through_tls() {
+    let secure = Secure::with(limits()).await;
+    let address = secure.tls(&secure.authority);
+    let mut client = soon(Client::connect(&address)).await.unwrap();
+    soon(client.login("ok:alice")).await.unwrap();
+    // From a task that has used up its budget sockets take nothing until its next turn.
+    poll_fn(|cx| {
+        while has_budget_remaining() {
+            if let Poll::Ready(step) = poll_proceed(cx) {
+                step.made_progress();
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+    client.send(ECHO, b"still here").await.unwrap();
+    assert_eq!(&soon(client.recv()).await.unwrap().body[..], b"still here");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -19,10 +19,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::{read_to_end, reason_of};
-use crate::{
-    direct::{Direct, write_now},
-    outbound::Batch,
-};
+use crate::{direct::WRITE_FRAMES, outbound::Batch};
 
 /// How much is read at once. It lies on the stack until there is something: an idle
 /// connection has no buffer beside those of its TLS.
@@ -34,18 +31,6 @@ pub(crate) struct Tls {
     decoder: FrameDecoder,
     /// What has been read and is not a frame yet. Nothing while idle.
     buffer: BytesMut,
-}
-
-/// The socket of a task whose turn it is to write.
-struct Turn<'a, 'c>(&'a mut TlsStream<TcpStream>, &'a mut Context<'c>);
-
-impl Direct for Turn<'_, '_> {
-    fn try_write(&mut self, bytes: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match Pin::new(&mut *self.0).poll_write_vectored(self.1, bytes) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
 }
 
 impl Tls {
@@ -92,11 +77,22 @@ impl Tls {
         cx: &mut Context<'_>,
         batch: &mut Batch,
     ) -> Poll<io::Result<()>> {
-        match write_now(&mut Turn(&mut self.socket, cx), batch) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            written => written?,
+        let mut socket = Pin::new(&mut *self.socket);
+        // What TLS takes may wait in its own buffer for the socket: the batch is written
+        // when that is.
+        while batch.has_frames() {
+            let mut slices = [IoSlice::new(&[]); WRITE_FRAMES];
+            let filled = batch.chunks(&mut slices);
+            let taken = ready!(socket.as_mut().poll_write_vectored(cx, &slices[..filled]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            batch.advance(taken);
+            batch.set_buffered();
         }
-        Pin::new(&mut *self.socket).poll_flush(cx)
+        ready!(socket.poll_flush(cx))?;
+        batch.set_flushed();
+        Poll::Ready(Ok(()))
     }
 
     /// Ends our side, and reads on until the client has ended its own.
@@ -104,5 +100,71 @@ impl Tls {
         poll_fn(|cx| Pin::new(&mut *self.socket).poll_flush(cx)).await?;
         self.socket.shutdown().await?;
         read_to_end(&mut *self.socket).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use client::{Address, Client, Trust};
+    use futures_util::future::join;
+    use protocol::{
+        client::encode_frame,
+        tls::{CertificateFiles, PublicTls},
+    };
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::{tests::soon, transport::Transport};
+
+    /// The two ends of a connection.
+    async fn connection() -> (Transport, Client) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let files = CertificateFiles {
+            certificate: folder.path().join("game.pem"),
+            key: folder.path().join("game.key"),
+        };
+        std::fs::write(&files.certificate, cert.pem()).unwrap();
+        std::fs::write(&files.key, signing_key.serialize_pem()).unwrap();
+        let tls = PublicTls::load(files).unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("tls://{}", listener.local_addr().unwrap());
+        let trust = Trust::authorities(cert.pem().as_bytes()).unwrap();
+        let address = url.parse::<Address>().unwrap().trusting(trust);
+        let accepting = async {
+            let (socket, _) = listener.accept().await.unwrap();
+            tls.acceptor().accept(socket).await.unwrap()
+        };
+        let (socket, client) = join(accepting, Client::connect(&address)).await;
+        let socket = Tls::new(Box::new(socket), 1024);
+        (Transport::Tls(Box::new(socket)), client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_tls_keeps_until_the_socket_takes_it_is_written_though_nothing_follows() {
+        let (mut transport, mut client) = connection().await;
+        let frame = encode_frame(7, 0, &[0; 1000]);
+        let (mut batch, mut sent) = (Batch::default(), 0);
+        loop {
+            batch.push(frame.clone());
+            sent += 1;
+            let progress =
+                poll_fn(|cx| Poll::Ready(transport.poll_progress(cx, false, &mut batch)));
+            if progress.await.is_pending() && !batch.has_frames() {
+                break;
+            }
+        }
+        assert!(!batch.is_written());
+        let reading = async {
+            for _ in 0..sent {
+                client.recv().await.unwrap();
+            }
+        };
+        let writing = poll_fn(|cx| transport.poll_progress(cx, false, &mut batch));
+        soon(join(reading, writing)).await;
+        assert!(batch.is_written());
     }
 }
