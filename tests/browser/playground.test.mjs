@@ -5,6 +5,7 @@ import { after, before, describe } from "node:test";
 import { access } from "./behaviours/access.mjs";
 import { chat } from "./behaviours/chat.mjs";
 import { conflict } from "./behaviours/conflict.mjs";
+import { cut } from "./behaviours/cut.mjs";
 import { markup } from "./behaviours/markup.mjs";
 import { mistakes } from "./behaviours/mistakes.mjs";
 import { phone } from "./behaviours/phone.mjs";
@@ -29,5 +30,5 @@ after(async () => {
 });
 
 describe("playground", () => {
-  for (const behaviour of [chat, markup, replaced, reload, mistakes, conflict, access, phone]) behaviour(stage);
+  for (const behaviour of [chat, cut, markup, replaced, reload, mistakes, conflict, access, phone]) behaviour(stage);
 });

@@ -7,6 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { DESKTOP, launch, PHONE } from "./browser.mjs";
+import { Network } from "./network.mjs";
 
 const [url, folder] = process.argv.slice(2);
 if (!url || !folder) {
@@ -19,6 +20,8 @@ try {
   for (const colorScheme of ["light", "dark"]) {
     await desktop(colorScheme);
     await phone(colorScheme);
+    await away(`desktop-${colorScheme}`, DESKTOP, colorScheme);
+    await away(`phone-${colorScheme}`, PHONE, colorScheme);
   }
 } finally {
   await browser.close();
@@ -36,7 +39,7 @@ async function desktop(colorScheme) {
   await shot(page, "4-left");
   await guest.close();
   await close();
-  const stranger = await open(DESKTOP, colorScheme, url.split("#")[0]);
+  const stranger = await open(DESKTOP, colorScheme, { address: url.split("#")[0] });
   await shot(stranger.page, "5-no-token");
   await stranger.close();
 }
@@ -55,6 +58,35 @@ async function phone(colorScheme) {
   await close();
 }
 
+/** The network is cut, comes back, and is cut again until the reader leaves. */
+async function away(prefix, viewport, colorScheme) {
+  const shot = namer(prefix);
+  const network = await Network.toGateOf(url);
+  const { page, close } = await open(viewport, colorScheme, { through: network });
+  const guest = await conversation(page, colorScheme);
+  const cut = async (...said) => {
+    network.cut();
+    await page.locator("#away").waitFor();
+    for (const text of said) {
+      await page.locator("#say").fill(text);
+      await page.locator("#say").press("Enter");
+    }
+  };
+  await cut("Did you hear that?", "Now it is quiet.");
+  await say(guest.page, "Hazel? You say nothing.");
+  await shot(page, "6-away");
+  network.restore();
+  await page.locator(".said", { hasText: "You say nothing" }).waitFor();
+  await page.locator("#away").waitFor({ state: "hidden" });
+  await shot(page, "7-back");
+  await cut("And again.");
+  await page.locator("#leave").click();
+  await shot(page, "8-not-sent");
+  await guest.close();
+  await close();
+  await network.close();
+}
+
 function namer(prefix) {
   return async (page, name) => {
     await page.waitForTimeout(300);
@@ -62,10 +94,17 @@ function namer(prefix) {
   };
 }
 
-async function open(viewport, colorScheme, address = url) {
+async function open(viewport, colorScheme, { address = url, through } = {}) {
   const phone = viewport === PHONE;
-  const context = await browser.newContext({ viewport, colorScheme, deviceScaleFactor: phone ? 2 : 1, hasTouch: phone });
+  const context = await browser.newContext({
+    viewport,
+    colorScheme,
+    deviceScaleFactor: phone ? 2 : 1,
+    hasTouch: phone,
+    bypassCSP: through !== undefined,
+  });
   const page = await context.newPage();
+  await through?.lead(page);
   await page.goto(address);
   await page.locator("#mark[data-state], #locked:not([hidden])").waitFor({ state: "attached" });
   return { page, close: () => context.close() };

@@ -21,12 +21,12 @@ export class Visitor {
 
   /**
    * @param {{ browser: import("playwright-core").Browser, url: string }} stage
-   * @param {{ viewport?: object, token?: boolean, prepare?: (page: object) => Promise<void> }} options
+   * @param {{ viewport?: object, token?: boolean, prepare?: (page: object) => Promise<void>, colorScheme?: string, bypassCSP?: boolean }} options
    */
-  static async open({ browser, url }, { viewport = DESKTOP, token = true, prepare } = {}) {
+  static async open({ browser, url }, { viewport = DESKTOP, token = true, prepare, ...more } = {}) {
     const visitor = new Visitor();
     visitor.address = token ? url : url.split("#")[0];
-    visitor.context = await browser.newContext({ viewport });
+    visitor.context = await browser.newContext({ viewport, ...more });
     visitor.context.setDefaultTimeout(DEADLINE_MS);
     const page = (visitor.page = await visitor.context.newPage());
     page.on("websocket", (socket) => {
@@ -86,6 +86,15 @@ export class Visitor {
       },
       [JSON.stringify([...online].sort()), among],
     );
+  }
+
+  /** Waits until the page has opened so many WebSockets, the first included. */
+  async opened(count) {
+    const deadline = Date.now() + DEADLINE_MS;
+    while (this.sockets.length < count) {
+      assert.ok(Date.now() < deadline, `${this.sockets.length} WebSockets, not ${count}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   async until(condition, argument) {

@@ -55,6 +55,32 @@ impl Client {
         Client::connect(&address).await
     }
 
+    /// Connects and logs in, and goes on at the gate that a login gate sends the client to.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), [`login`](Self::login) and [`redeem`](Self::redeem),
+    /// but for [`ClientError::Redirected`].
+    pub async fn enter(
+        address: &Address,
+        session_key: &str,
+    ) -> Result<(Client, Welcome), ClientError> {
+        let mut client = Client::connect(address).await?;
+        let redirect = match client.login(session_key).await {
+            Err(ClientError::Redirected(redirect)) => redirect,
+            other => return Ok((client, other?)),
+        };
+        let mut client = Client::connect(&address.leads_to(&redirect.address)?).await?;
+        match client.redeem(&redirect.ticket).await {
+            Err(ClientError::Redirected(_)) => {
+                Err(ClientError::Protocol("a ticket for another gate's ticket"))
+            }
+            other => other.map(|_| {
+                let reply = redirect.reply;
+                (client, Welcome { reply })
+            }),
+        }
+    }
+
     fn new((writer, reader): (wire::Writer, wire::Reader)) -> Client {
         Client {
             sender: Sender { writer },

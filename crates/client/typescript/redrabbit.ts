@@ -22,8 +22,8 @@ export interface Frame extends Message {
 }
 
 export interface Options {
-  /** Says who the player is: whatever the game wants it to be. */
-  key: string;
+  /** Says who the player is: whatever the game wants it to be. Asked anew at a fresh start. */
+  key: string | (() => string);
   /** Whether to go on over another connection when one is lost; true unless said. */
   resume?: boolean;
   onMessage?: (message: Message) => void;
@@ -75,7 +75,8 @@ const MAX_KEPT_BYTES = 256 * 1024;
 const ACK_MESSAGES = 16;
 const ACK_BYTES = 16 * 1024;
 const PING_MS = 20_000;
-const SILENCE_MS = 45_000;
+/** A gate that says nothing for so long after a ping is not there. */
+const ANSWER_MS = 25_000;
 const ATTEMPT_MS = 5_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -305,6 +306,7 @@ export class Session {
   #patienceMs = 0;
   #heardAt = 0;
   #timers = new Set<ReturnType<typeof setTimeout>>();
+  #stopPinging: (() => void) | undefined;
   #waiting: (() => void)[] = [];
   #compresses = false;
   /** What is being inflated, and what came behind it. */
@@ -328,7 +330,7 @@ export class Session {
       session.#finish();
       throw error;
     }
-    session.#ping();
+    globalThis.addEventListener?.("pagehide", session.#leave);
     return session;
   }
 
@@ -340,14 +342,19 @@ export class Session {
     return this.#token !== undefined;
   }
 
+  /** Whether so much waits for the gate's word that `send` throws. */
+  get isFull(): boolean {
+    return this.#sent.isFull;
+  }
+
   /**
    * Sends a message: bytes as they are, a text as UTF-8, all else as JSON. It goes now, or
    * when there is a connection again. Throws when the session is over, and when 1,024
-   * messages or 256 KiB wait for the gate's word: wait for `ready` then.
+   * messages or 256 KiB wait for the gate's word (`isFull`): wait for `ready` then.
    */
   send(cmd: number, body: unknown): void {
     if (this.#state === "over") throw new GateError("closed", "the session is over");
-    if (this.#sent.isFull) throw new GateError("full", "the gate is slower than this sends: await ready()");
+    if (this.isFull) throw new GateError("full", "the gate is slower than this sends: await ready()");
     const bytes =
       body instanceof Uint8Array ? body : encoder.encode(typeof body === "string" ? body : JSON.stringify(body));
     this.#sent.push(encodeFrame(cmd, 0, new Uint8Array(bytes)));
@@ -356,7 +363,7 @@ export class Session {
 
   /** Waits until there is room for a message, or the session is over. */
   async ready(): Promise<void> {
-    while (this.#sent.isFull && this.#state !== "over") {
+    while (this.isFull && !this.isOver) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
@@ -369,17 +376,23 @@ export class Session {
     this.#finish();
   }
 
-  async #logIn(): Promise<void> {
-    const flags = (this.#options.resume === false ? 0 : FLAG_RESUME) | (this.#options.compress ? FLAG_COMPRESSED : 0);
-    const key = encodeFrame(CMD_VERIFY, flags, encoder.encode(this.#options.key));
+  /** A page that is left takes its session along; one that is only put aside may come back. */
+  #leave = ({ persisted }: { persisted: boolean }): void => {
+    if (!persisted) this.close();
+  };
+
+  async #logIn(entered?: (lost: number) => void): Promise<void> {
+    const { key, resume, compress } = this.#options;
+    const flags = (resume === false ? 0 : FLAG_RESUME) | (compress ? FLAG_COMPRESSED : 0);
+    const login = encodeFrame(CMD_VERIFY, flags, encoder.encode(typeof key === "string" ? key : key()));
     for (const isLast of [false, true]) {
       this.#gate = this.#url;
-      const redirect = await this.#begin(key);
+      const redirect = await this.#begin(login, entered);
       if (!redirect) return;
       this.#gate = leadsTo(this.#url, redirect.address);
       const ticket = encodeFrame(CMD_VERIFY, flags | FLAG_TICKET, redirect.ticket);
       try {
-        if (await this.#begin(ticket, redirect.reply)) throw broken("a ticket for another gate's ticket");
+        if (await this.#begin(ticket, entered, redirect.reply)) throw broken("a ticket for another gate's ticket");
         return;
       } catch (error) {
         // It came too late: the next one may not.
@@ -389,11 +402,17 @@ export class Session {
   }
 
   /** Says who this is; the answer may be that the player goes on elsewhere. */
-  async #begin(first: Uint8Array<ArrayBuffer>, reply?: Uint8Array<ArrayBuffer>): Promise<Redirect | undefined> {
+  async #begin(
+    first: Uint8Array<ArrayBuffer>,
+    entered?: (lost: number) => void,
+    reply?: Uint8Array<ArrayBuffer>,
+  ): Promise<Redirect | undefined> {
     try {
       await this.#open(first, (answer) => {
+        const lost = this.#sent.kept;
         this.#enter(answer);
         this.reply = reply ?? this.reply;
+        entered?.(lost);
       });
       return undefined;
     } catch (error) {
@@ -417,6 +436,7 @@ export class Session {
       this.reply = answer.body.slice(20);
     }
     this.#state = "up";
+    this.#pingLater();
   }
 
   /** Opens a connection, sends its first frame, and takes the answer: messages may follow at once. */
@@ -435,12 +455,13 @@ export class Session {
       const hearer: Hearer = {
         frame: (frame) => {
           this.#heardAt = Date.now();
-          if (isAnswered) return this.#hear(frame);
+          // Nothing is heard of a connection that was given up, though more may have come with this.
+          if (isAnswered) return this.#wire === wire ? this.#hear(frame) : undefined;
           isAnswered = true;
           stop();
           if (frame.cmd === CMD_VERIFY && frame.flags & FLAG_CLOSED) {
             const reason = decodeText(frame.body);
-            return fail(new GateError(reason, `the gate does not let ${this.#options.key} in: ${reason}`));
+            return fail(new GateError(reason, `the gate does not let this client in: ${reason}`));
           }
           if (this.isOver) return fail(new GateError("closed", "the session is over"));
           try {
@@ -500,10 +521,10 @@ export class Session {
     }
     if (cmd === CMD_VERIFY) {
       // Words that we do not know are for clients who do.
-      if (decodeText(body) === "draining") this.#options.onDraining?.();
+      if (decodeText(body) === "draining") tell(() => this.#options.onDraining?.());
       return;
     }
-    if (cmd === CMD_PING) return;
+    if (cmd === CMD_PING) return this.#pingLater();
     if (cmd === CMD_ACK && this.#token) {
       this.#sent.acknowledge(decodeCount(body));
       this.#wake();
@@ -511,7 +532,7 @@ export class Session {
     }
     const due = this.#received.take(body.length);
     if (due !== undefined && this.#token) this.#wire?.send(encodeAck(due));
-    this.#options.onMessage?.({ cmd, body });
+    tell(() => this.#options.onMessage?.({ cmd, body }));
   }
 
   #write(): void {
@@ -523,11 +544,12 @@ export class Session {
   /** The connection is lost. That is the end, unless there is a way back. */
   #lose(error: GateError): void {
     if (this.#state !== "up") return;
+    this.#stopPinging?.();
     this.#wire?.close();
     this.#wire = undefined;
     if (!this.#token || error.reason !== "socket_error") return this.#end(error);
     this.#state = "away";
-    this.#options.onAway?.();
+    tell(() => this.#options.onAway?.());
     void this.#comeBack(Date.now() + this.#patienceMs);
   }
 
@@ -561,43 +583,52 @@ export class Session {
     if (answer.cmd !== CMD_ACK || !(answer.flags & FLAG_RESUME)) throw broken("no answer to who comes back");
     this.#sent.resume(decodeCount(answer.body));
     this.#state = "up";
-    this.#options.onBack?.();
+    this.#pingLater();
+    tell(() => this.#options.onBack?.());
     this.#write();
     this.#wake();
   }
 
   async #beginAfresh(): Promise<void> {
-    const lost = this.#sent.kept;
     try {
-      await this.#logIn();
+      await this.#logIn((lost) => tell(() => this.#options.onFresh?.(this.reply, lost)));
+      this.#wake();
     } catch (error) {
-      if (!this.isOver) this.#end(error instanceof GateError ? error : broken(String(error)));
-      return;
+      this.#end(error instanceof GateError ? error : broken(String(error)));
     }
-    if (this.isOver) return;
-    this.#options.onFresh?.(this.reply, lost);
-    this.#wake();
   }
 
   private get isOver(): boolean {
     return this.#state === "over";
   }
 
-  /** Asks the gate now and then whether it is there: that keeps the session, too. */
-  #ping(): void {
-    this.#after(PING_MS, () => {
-      if (this.#state === "up") {
-        if (Date.now() - this.#heardAt > SILENCE_MS) this.#lose(new GateError("socket_error", "the gate is silent"));
-        else this.#wire?.send(encodeFrame(CMD_PING, 0, new Uint8Array(0)));
-      }
-      if (!this.isOver) this.#ping();
+  /**
+   * Asks the gate now and then whether it is there: that keeps the session, too. Each ping
+   * is set off by the answer to the one before. Browsers slow chains of timers in hidden
+   * tabs to one a minute, which is when a gate closes who is silent; a timer that a message
+   * has started is not part of such a chain.
+   */
+  #pingLater(): void {
+    this.#stopPinging?.();
+    this.#stopPinging = this.#after(PING_MS, () => {
+      this.#wire?.send(encodeFrame(CMD_PING, 0, new Uint8Array(0)));
+      this.#expectAnswer(ANSWER_MS);
+    });
+  }
+
+  /** What was sent before its answer may take long to come: anything that comes will do. */
+  #expectAnswer(ms: number): void {
+    this.#stopPinging = this.#after(ms, () => {
+      const left = this.#heardAt + ANSWER_MS - Date.now();
+      if (left > 0) this.#expectAnswer(left);
+      else this.#lose(new GateError("socket_error", "the gate is silent"));
     });
   }
 
   #end(error: GateError): void {
     if (this.isOver) return;
     this.#finish();
-    this.#options.onClosed?.(error);
+    tell(() => this.#options.onClosed?.(error));
   }
 
   #finish(): void {
@@ -606,6 +637,7 @@ export class Session {
     this.#wire = undefined;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    globalThis.removeEventListener?.("pagehide", this.#leave);
     this.#wake();
   }
 
@@ -623,6 +655,17 @@ export class Session {
       clearTimeout(timer);
       this.#timers.delete(timer);
     };
+  }
+}
+
+/** Tells the application. What it throws is no fault of the gate's: it ends nothing, and nobody catches it. */
+function tell(what: () => void): void {
+  try {
+    what();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

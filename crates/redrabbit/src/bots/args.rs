@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use client::{ClientError, Trust};
 use daemon::Exit;
 use topology::{Topology, TopologyError};
 
@@ -18,8 +19,8 @@ pub struct BotsArgs {
     pub count: u64,
 
     /// Connects to the gates of this file, spread over all of them, by TCP where
-    /// they have it; configs/local.toml if it is there, else
-    /// /etc/redrabbit/topology.toml
+    /// they have it, or to its login gates, if it has such; configs/local.toml if it
+    /// is there, else /etc/redrabbit/topology.toml
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tcp", "websocket"])]
     pub topology: Option<PathBuf>,
 
@@ -27,15 +28,20 @@ pub struct BotsArgs {
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["tcp", "websocket"])]
     pub set: Vec<String>,
 
-    /// Connects by TCP to this host:port, without any file; may be given more than
-    /// once
+    /// Connects by TCP to this host:port, or tls://host:port, without any file; may be
+    /// given more than once
     #[arg(long, value_name = "ADDRESS")]
     pub tcp: Vec<String>,
 
-    /// Connects by WebSocket to this ws://host:port, without any file; may be given
-    /// more than once
+    /// Connects by WebSocket to this ws://host:port or wss://host, without any file;
+    /// may be given more than once
     #[arg(long, value_name = "URL")]
     pub websocket: Vec<String>,
+
+    /// Believes the certificates of gates that this authority has signed, in PEM, and
+    /// no others; those that the system believes unless given
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 
     /// Messages a second that each bot sends, whatever the answers; 10, or with
     /// --in-flight as many as can be; 0 sends none
@@ -97,6 +103,22 @@ pub enum BotsError {
     NoGate {
         /// The topology file.
         file: String,
+    },
+    /// What was given is no address.
+    #[error("{option}: {error}")]
+    Address {
+        /// Where it was given.
+        option: &'static str,
+        /// What is wrong with it.
+        error: ClientError,
+    },
+    /// There is no authority in the file.
+    #[error("--ca {file}: {reason}")]
+    Authority {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Each bot is an open file.
     #[error(
@@ -166,9 +188,28 @@ impl BotsArgs {
     }
 
     fn doors(&self) -> Result<Vec<Door>, BotsError> {
-        let tcp = self.tcp.iter().cloned().map(Door::Tcp);
-        let websocket = self.websocket.iter().cloned().map(Door::WebSocket);
-        let given: Vec<Door> = tcp.chain(websocket).collect();
+        let doors = self.doors_anywhere()?;
+        let Some(file) = &self.ca else {
+            return Ok(doors);
+        };
+        let wrong = |reason| BotsError::Authority {
+            file: file.display().to_string(),
+            reason,
+        };
+        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        let trust = Trust::authorities(&pem).map_err(|error| wrong(error.to_string()))?;
+        let doors = doors.into_iter().map(|door| door.trusting(&trust));
+        Ok(doors.collect())
+    }
+
+    fn doors_anywhere(&self) -> Result<Vec<Door>, BotsError> {
+        let tcp = self.tcp.iter().map(|address| match address {
+            url if url.contains("://") => door("--tcp", url, &["tcp", "tls"]),
+            address => door("--tcp", &format!("tcp://{address}"), &["tcp"]),
+        });
+        let websocket = self.websocket.iter();
+        let websocket = websocket.map(|url| door("--websocket", url, &["ws", "wss"]));
+        let given: Vec<Door> = tcp.chain(websocket).collect::<Result<_, _>>()?;
         if !given.is_empty() {
             return Ok(given);
         }
@@ -187,9 +228,22 @@ impl BotsError {
     pub fn exit(&self) -> Exit {
         match self {
             BotsError::Topology(_) => Exit::Config,
+            BotsError::Address { .. } => Exit::Usage,
             _ => Exit::Failure,
         }
     }
+}
+
+/// A door of one of these kinds.
+fn door(option: &'static str, url: &str, schemes: &[&str]) -> Result<Door, BotsError> {
+    let is_one = |scheme: &&str| url.split("://").next() == Some(scheme);
+    let door = match schemes.iter().any(is_one) {
+        true => Door::at(url),
+        false => Err(ClientError::Address {
+            url: url.to_owned(),
+        }),
+    };
+    door.map_err(|error| BotsError::Address { option, error })
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -133,11 +133,8 @@ impl Bot {
         self.attempts += 1;
         let begun = Instant::now();
         let coming = timeout(LOGIN, async {
-            let mut client = door.connect().await?;
-            client
-                .login(&format!("{}{}", shared.name, self.index))
-                .await?;
-            Ok(client)
+            let name = format!("{}{}", shared.name, self.index);
+            door.login(&name).await
         });
         match coming.await {
             Ok(Ok(client)) => {

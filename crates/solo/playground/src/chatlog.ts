@@ -10,11 +10,14 @@ const NEAR_THE_END_PX = 48;
 export class ChatLog {
   readonly #list = byId("log", HTMLDivElement);
   readonly #newer = byId("newer", HTMLButtonElement);
+  /** What the reader has said that is not sent yet, below all else. */
+  readonly #outbox = make("div", "outbox");
   #lastFrom: string | null = null;
   /** The reader's own name, whose lines look different. */
   self = "";
 
   constructor() {
+    this.#list.append(this.#outbox);
     this.#newer.onclick = () => this.#toEnd();
     this.#list.addEventListener("scroll", () => {
       if (this.#atEnd()) this.#newer.hidden = true;
@@ -45,21 +48,49 @@ export class ChatLog {
     }
   }
 
+  /** Shows what was said while there is no connection. */
+  keep(text: string): void {
+    byId("welcome", HTMLDivElement).hidden = true;
+    const line = this.#line(this.self, text, "waiting");
+    line.classList.add("unsent");
+    this.#outbox.append(line);
+    this.#toEnd();
+  }
+
+  /** What was kept goes out now, and comes back as what is said. */
+  takeKept(): string[] {
+    const kept = [...this.#outbox.children].map((line) => line.lastElementChild?.textContent ?? "");
+    this.#outbox.replaceChildren();
+    return kept;
+  }
+
+  /** What was kept will never go out. */
+  dropKept(): void {
+    for (const line of [...this.#outbox.children]) {
+      line.querySelector("time")?.replaceChildren("not sent");
+      this.#append(line, null);
+    }
+  }
+
   #addChat(from: string, text: string, time: string): void {
-    const line = make("div", "said");
-    if (from === this.self) line.classList.add("mine");
+    const line = this.#line(from, text, time);
     if (from === this.#lastFrom) line.classList.add("more");
-    const who = make("b", "who", from);
-    who.style.setProperty("--hue", String(hueOf(from)));
-    line.append(make("span", "by", who, time ? make("time", "", time) : ""), make("p", "", text));
     this.#append(line, from);
   }
 
-  #append(line: HTMLElement, from: string | null): void {
+  #line(from: string, text: string, time: string): HTMLElement {
+    const line = make("div", from === this.self ? "said mine" : "said");
+    const who = make("b", "who", from);
+    who.style.setProperty("--hue", String(hueOf(from)));
+    line.append(make("span", "by", who, time ? make("time", "", time) : ""), make("p", "", text));
+    return line;
+  }
+
+  #append(line: Element, from: string | null): void {
     const follow = this.#atEnd() || line.classList.contains("mine");
     byId("welcome", HTMLDivElement).hidden = true;
-    this.#list.append(line);
-    while (this.#list.children.length > MOST_LINES) this.#list.firstElementChild?.remove();
+    this.#outbox.before(line);
+    while (this.#list.children.length > MOST_LINES + 1) this.#list.firstElementChild?.remove();
     this.#lastFrom = from;
     if (follow) this.#toEnd();
     else this.#newer.hidden = false;

@@ -1,11 +1,13 @@
 // The left side: join under a name, talk, see who is there.
 import { ChatLog, hueOf } from "./chatlog";
-import { Connection, type State } from "./connection";
+import { CMD_CHAT, Connection, type State } from "./connection";
 import { byId, make } from "./dom";
 import { readMessage } from "./message";
-import { CMD_CHAT } from "./wire";
+import { FRESH_START, lossInWords } from "./words";
 
 const NAME_KEY = "redrabbit.name";
+/** Whoever is back sooner than this has hardly been away: the page does not speak of it. */
+const QUIETLY_AWAY_MS = 1000;
 const SUGGESTIONS = ["hazel", "clover", "juniper", "thistle", "bramble", "sorrel", "willow", "fennel", "rowan", "poppy"];
 
 export interface ChatListener {
@@ -22,12 +24,21 @@ export class ChatPane {
   readonly #name = byId("name", HTMLInputElement);
   readonly #say = byId("say", HTMLInputElement);
   #lastSaid = "";
+  #awayTimer = 0;
 
   constructor(listener: ChatListener, url: () => Promise<string>) {
     this.#listener = listener;
     this.#url = url;
     this.#connection = new Connection({
       stateChanged: (state) => this.#stateChanged(state),
+      back: (awayMs) => {
+        // The session sends what was kept by itself.
+        this.#log.takeKept();
+        const text = lossInWords(awayMs);
+        if (awayMs < QUIETLY_AWAY_MS) console.info(text);
+        else this.#log.add({ kind: "notice", text });
+      },
+      fresh: () => this.#fresh(),
       received: (cmd, text) => this.#received(cmd, text),
     });
     this.#name.value = sessionStorage.getItem(NAME_KEY) ?? suggestion();
@@ -38,8 +49,7 @@ export class ChatPane {
     };
     byId("composer", HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
-      this.say(this.#say.value);
-      this.#say.value = "";
+      if (this.say(this.#say.value)) this.#say.value = "";
     };
     this.#say.onkeydown = (event) => {
       if (event.key === "ArrowUp" && this.#say.value === "") this.#say.value = this.#lastSaid;
@@ -51,11 +61,14 @@ export class ChatPane {
     return this.#connection.state.name === "online";
   }
 
-  say(text: string): void {
+  /** Whether there is nothing left of it to be said. */
+  say(text: string): boolean {
     const said = text.trim();
-    if (said === "") return;
+    if (said === "") return true;
+    if (!this.#connection.say(said)) return false;
     this.#lastSaid = said;
-    this.#connection.say(said);
+    if (!this.online) this.#log.keep(said);
+    return true;
   }
 
   async #join(): Promise<void> {
@@ -68,7 +81,7 @@ export class ChatPane {
     byId("join-button", HTMLButtonElement).disabled = true;
     sessionStorage.setItem(NAME_KEY, name);
     try {
-      this.#connection.join(await this.#url(), name);
+      await this.#connection.join(await this.#url(), name);
     } catch (error) {
       this.#showClosed(error instanceof Error ? error.message : String(error));
       byId("join-button", HTMLButtonElement).disabled = false;
@@ -76,7 +89,7 @@ export class ChatPane {
   }
 
   #stateChanged(state: State): void {
-    const online = state.name === "online";
+    const online = this.#connection.self !== null;
     const hadFocus = document.activeElement;
     byId("join", HTMLFormElement).hidden = online;
     byId("composer", HTMLFormElement).hidden = !online;
@@ -84,19 +97,33 @@ export class ChatPane {
     byId("join-button", HTMLButtonElement).disabled = state.name === "joining";
     byId("join-button", HTMLButtonElement).textContent =
       state.name === "joining" ? "Connecting…" : state.name === "closed" ? "Reconnect" : "Connect";
-    byId("connection", HTMLParagraphElement).dataset["state"] = state.name;
-    byId("connection-text", HTMLSpanElement).textContent = inShort(state);
     byId("closed", HTMLParagraphElement).hidden = true;
+    clearTimeout(this.#awayTimer);
+    if (state.name === "away") this.#awayTimer = window.setTimeout(() => this.#show(state), QUIETLY_AWAY_MS);
+    else this.#show(state);
     if (online) {
-      this.#log.self = state.as;
+      this.#log.self = this.#connection.self ?? "";
       if (hadFocus === document.body || this.#within("join", hadFocus)) this.#say.focus();
     }
     if (state.name === "closed") {
       this.#renderOnline([]);
+      this.#log.dropKept();
       this.#showClosed(state.why);
       if (this.#within("composer", hadFocus)) byId("join-button", HTMLButtonElement).focus();
     }
     this.#listener.connectionChanged();
+  }
+
+  /** What was sent and lost nobody can say; what was only kept here is sent now. */
+  #fresh(): void {
+    this.#log.add({ kind: "notice", text: FRESH_START });
+    for (const text of this.#log.takeKept()) this.#connection.say(text);
+  }
+
+  #show(state: State): void {
+    byId("connection", HTMLParagraphElement).dataset["state"] = state.name;
+    byId("connection-text", HTMLSpanElement).textContent = inShort(state);
+    byId("away", HTMLParagraphElement).hidden = state.name !== "away";
   }
 
   #within(form: string, element: Element | null): boolean {
@@ -117,8 +144,7 @@ export class ChatPane {
   }
 
   #renderOnline(names: string[]): void {
-    const state = this.#connection?.state;
-    const self = state?.name === "online" ? state.as : null;
+    const self = this.#connection.self;
     byId("online-count", HTMLSpanElement).textContent = self === null ? "" : `${names.length} online`;
     const list = byId("online", HTMLUListElement);
     list.hidden = names.length === 0;
@@ -141,6 +167,8 @@ function inShort(state: State): string {
       return "Connecting…";
     case "online":
       return `Connected as ${state.as}`;
+    case "away":
+      return "Trying again…";
     case "closed":
       return "Disconnected";
   }

@@ -1,29 +1,33 @@
-// One WebSocket to the gate: join under a name, talk, and learn in words why it
-// ended. It never reconnects by itself: that a reload of the script disconnects
-// nobody should be seen, not hidden.
-import { bodyText, CMD_CHAT, CMD_PING, CMD_VERIFY, decodeFrame, encodeFrame, FLAG_CLOSED } from "./wire";
+// The session at the gate: join under a name, talk, and say in words what becomes of
+// it. A lost connection is replaced by the SDK.
+import { decodeText, GateError, Session } from "../../../client/typescript/redrabbit";
 import { reasonInWords, refusalInWords } from "./words";
 
 export type State =
   | { name: "idle" }
   | { name: "joining"; as: string }
   | { name: "online"; as: string }
+  /** The connection is lost and tried again; what is said is kept. */
+  | { name: "away"; as: string }
   | { name: "closed"; as: string; why: string };
 
-/** The gate ends what it has not heard for a minute. */
-const PING_EVERY_MS = 20_000;
-const ANSWER_WITHIN_MS = 15_000;
+/** What clients and the script call a message of the chat. */
+export const CMD_CHAT = 1;
 
 export interface Listener {
   stateChanged(state: State): void;
+  /** There is another connection, and nothing was lost. */
+  back(awayMs: number): void;
+  /** The player was let in anew: what was under way is lost. */
+  fresh(): void;
   /** The body of a message of the script. */
   received(cmd: number, text: string): void;
 }
 
 export class Connection {
-  #socket: WebSocket | null = null;
+  #session: Session | null = null;
   #state: State = { name: "idle" };
-  #timer = 0;
+  #lostAt = 0;
   readonly #listener: Listener;
 
   constructor(listener: Listener) {
@@ -34,89 +38,76 @@ export class Connection {
     return this.#state;
   }
 
-  join(url: string, name: string): void {
-    if (this.#socket) return;
-    const socket = new WebSocket(url);
-    socket.binaryType = "arraybuffer";
-    this.#socket = socket;
+  /** Who this is at the gate; null for nobody. */
+  get self(): string | null {
+    return this.#state.name === "online" || this.#state.name === "away" ? this.#state.as : null;
+  }
+
+  async join(url: string, name: string): Promise<void> {
+    if (this.#state.name === "joining" || this.#session) return;
     this.#enter({ name: "joining", as: name });
-    this.#expectAnswer(socket);
-    socket.onopen = () => socket.send(encodeFrame(CMD_VERIFY, name));
-    socket.onmessage = (event) => {
-      if (socket === this.#socket) this.#read(socket, event.data);
-    };
-    socket.onclose = () => {
-      const why =
-        this.#state.name === "joining"
-          ? `Nobody answered at ${url}. Is the demo still running?`
-          : "The connection was lost. Is the demo still running?";
-      this.#end(socket, why);
-    };
+    try {
+      this.#session = await Session.login(url, {
+        key: name,
+        onMessage: ({ cmd, body }) => this.#listener.received(cmd, decodeText(body)),
+        onAway: () => this.#away(name),
+        onBack: () => {
+          this.#enter({ name: "online", as: name });
+          this.#listener.back(Date.now() - this.#lostAt);
+        },
+        onFresh: () => {
+          this.#enter({ name: "online", as: name });
+          this.#listener.fresh();
+        },
+        onClosed: (error) => this.#closed(name, error),
+      });
+    } catch (error) {
+      this.#end(name, refusal(error, url));
+      return;
+    }
+    this.#enter({ name: "online", as: name });
   }
 
   leave(): void {
-    if (this.#socket) this.#end(this.#socket, "You left the chat.");
+    const self = this.self;
+    this.#session?.close();
+    if (self !== null) this.#end(self, "You left the chat.");
   }
 
-  say(text: string): void {
-    if (this.#state.name === "online") this.#socket?.send(encodeFrame(CMD_CHAT, JSON.stringify([text])));
+  /** Whether it is said, now or when there is a connection again. */
+  say(text: string): boolean {
+    if (!this.#session || this.#session.isFull) return false;
+    this.#session.send(CMD_CHAT, [text]);
+    return true;
   }
 
-  #read(socket: WebSocket, data: unknown): void {
-    const frame = data instanceof ArrayBuffer ? decodeFrame(data) : null;
-    if (!frame) {
-      this.#end(socket, "The gate sent something that is not the protocol.");
-    } else if (frame.cmd === CMD_VERIFY) {
-      this.#answered(socket, frame.flags, bodyText(frame.body));
-    } else if (frame.cmd === CMD_PING) {
-      this.#pingLater(socket);
+  #away(name: string): void {
+    this.#lostAt = Date.now();
+    this.#enter({ name: "away", as: name });
+  }
+
+  #closed(name: string, error: GateError): void {
+    const isAway = this.#state.name === "away";
+    if (error.reason === "socket_error") {
+      this.#end(name, "The connection was lost, and nobody answers. Is the demo still running?");
     } else {
-      this.#listener.received(frame.cmd, bodyText(frame.body));
+      this.#end(name, isAway ? refusalInWords(error.reason) : reasonInWords(error.reason));
     }
   }
 
-  #answered(socket: WebSocket, flags: number, text: string): void {
-    const joining = this.#state.name === "joining";
-    if (flags & FLAG_CLOSED) {
-      this.#end(socket, joining ? refusalInWords(text) : reasonInWords(text));
-    } else if (this.#state.name === "joining") {
-      this.#enter({ name: "online", as: this.#state.as });
-      this.#pingLater(socket);
-    }
-  }
-
-  /**
-   * Each ping is set off by the answer to the one before. Browsers slow chains
-   * of timers in hidden tabs to one a minute, which is too late; a timer that a
-   * message has started is not part of such a chain.
-   */
-  #pingLater(socket: WebSocket): void {
-    clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => {
-      socket.send(encodeFrame(CMD_PING, ""));
-      this.#expectAnswer(socket);
-    }, PING_EVERY_MS);
-  }
-
-  #expectAnswer(socket: WebSocket): void {
-    clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.#end(socket, "The gate no longer answers."), ANSWER_WITHIN_MS);
-  }
-
-  /** Only the first reason counts: it is the cause, what follows is its effect. */
-  #end(socket: WebSocket, why: string): void {
-    if (socket !== this.#socket) return;
-    clearTimeout(this.#timer);
-    this.#socket = null;
-    socket.onopen = null;
-    socket.onclose = null;
-    socket.close();
-    const as = this.#state.name === "idle" ? "" : this.#state.as;
-    this.#enter({ name: "closed", as, why });
+  #end(name: string, why: string): void {
+    this.#session = null;
+    this.#enter({ name: "closed", as: name, why });
   }
 
   #enter(state: State): void {
     this.#state = state;
     this.#listener.stateChanged(state);
   }
+}
+
+function refusal(error: unknown, url: string): string {
+  if (!(error instanceof GateError)) return String(error);
+  if (error.reason === "socket_error") return `Nobody answered at ${url}. Is the demo still running?`;
+  return refusalInWords(error.reason);
 }

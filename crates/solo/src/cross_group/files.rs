@@ -23,7 +23,7 @@ const FILES: [(&str, &str); 17] = files![
     "page/pane.js",
     "page/bridge.js",
     "page/session.js",
-    "page/gate.js",
+    "page/redrabbit.js",
     "page/controls.js",
     "page/painter.js",
     "page/art.js",

@@ -9,6 +9,7 @@ use ::tests::Histogram;
 use anyhow::{Context, Result, bail};
 use client::{Event, Session};
 use futures_util::{Stream, StreamExt, stream};
+use protocol::client::{HEAD_BYTES, compression::encode_compressed};
 use tokio::{sync::Barrier, task::JoinSet, time::timeout};
 
 use super::{Server, clients::Clients, measure};
@@ -140,6 +141,13 @@ fn text(bytes: usize) -> Vec<u8> {
     }
     text.truncate(bytes);
     text.into_bytes()
+}
+
+/// Bytes of such a text, and what becomes of them.
+pub(super) fn compressed(bytes: usize) -> (usize, usize) {
+    let body = text(bytes);
+    let frame = encode_compressed(ECHO, &body);
+    (bytes, frame.map_or(bytes, |frame| frame.len() - HEAD_BYTES))
 }
 
 /// So many sessions lose their connection at the same moment; how long it takes until each

@@ -45,6 +45,10 @@ enum Load {
     Compression,
 }
 
+/// The bodies of messages, in bytes.
+const SMALL: usize = 64;
+const LARGE: usize = 4096;
+
 /// A certificate for this machine, and who has signed it.
 struct Certificate {
     authority: String,
@@ -103,7 +107,7 @@ fn several(load: Load, plan: Plan, certificate: &Certificate) -> Result<()> {
             .into(),
         Load::Echo => {
             let (clients, each) = plan.echo;
-            let bodies = [64, 4096].into_iter();
+            let bodies = [SMALL, LARGE].into_iter();
             let cases = bodies.flat_map(|body| {
                 [Way::Tcp, Way::Tls, Way::WebSocket, Way::Wss]
                     .map(|way| (format!("{clients}x{each}, {body} B"), way))
@@ -123,7 +127,7 @@ fn several(load: Load, plan: Plan, certificate: &Certificate) -> Result<()> {
             let one = || -> Result<Measured> {
                 let server = start(*way, certificate)?;
                 let runtime = runtime()?;
-                let body = if name.ends_with(" 64 B") { 64 } else { 4096 };
+                let body = if name.ends_with(" 64 B") { SMALL } else { LARGE };
                 runtime.block_on(async {
                     let clients = clients::Clients::new(&server, *way, certificate)?;
                     match load {
@@ -144,6 +148,10 @@ fn several(load: Load, plan: Plan, certificate: &Certificate) -> Result<()> {
     }
     for ((name, way), rounds) in cases.iter().zip(&rounds) {
         measured::row(name, way.as_str(), "ours", &Measured::median(rounds));
+    }
+    if load == Load::Compression {
+        let (before, after) = loads::compressed(LARGE);
+        println!("\nA body of {before} B is {after} B when it is compressed.");
     }
     Ok(())
 }

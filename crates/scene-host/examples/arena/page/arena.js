@@ -2,8 +2,8 @@
 // script says there is. What happens is decided by main.py alone.
 
 import { Controls } from "./controls.js";
-import { Gate } from "./gate.js";
 import { Painter } from "./painter.js";
+import { decodeJson, Session } from "./redrabbit.js";
 import { Sound } from "./sound.js";
 import { Welcome } from "./welcome.js";
 import { World } from "./world.js";
@@ -15,7 +15,7 @@ const [view, hud, join] = [find("view"), find("hud"), find("join")];
 const [controls, painter, sound] = [new Controls(view), new Painter(view), new Sound()];
 
 let world = new World();
-let gate = null;
+let session = null;
 let me = null; // one's own name
 let sent = "";
 let seen = null; // the rabbits of the picture before, by name
@@ -27,25 +27,41 @@ join.addEventListener("submit", async (event) => {
   try {
     await play(find("name").value.trim());
   } catch (error) {
-    find("why").textContent = inWords(error.message);
+    find("why").textContent = inWords(error.reason ?? error.message);
   }
 });
 
 async function play(name) {
   const { websocket_port } = await (await fetch("/api/config")).json();
-  const login = await Gate.login(`ws://${location.hostname}:${websocket_port}/`, name);
+  session = await Session.login(`ws://${location.hostname}:${websocket_port}/`, {
+    key: name,
+    onMessage: ({ cmd, body }) => handlers[cmd]?.(decodeJson(body)),
+    onAway: () => (find("away").hidden = false),
+    onBack: () => {
+      find("away").hidden = true;
+      seen = null; // what has happened meanwhile does not all happen now
+    },
+    onFresh: (reply) => {
+      begin(decodeJson(reply));
+      toast("You were away for too long, and begin anew");
+    },
+    onClosed: ({ reason }) => {
+      [session, me] = [null, null];
+      find("why").textContent = inWords(reason);
+      [hud.hidden, join.hidden] = [true, false];
+    },
+  });
   localStorage.setItem("name", name);
-  [gate, world, seen, sent] = [login.gate, new World(), null, ""];
-  me = login.welcome.name;
-  world.setRules(login.welcome.rules);
-  gate.onMessage = (cmd, value) => handlers[cmd]?.(value);
-  gate.onEnd = (reason) => {
-    [gate, me] = [null, null];
-    find("why").textContent = inWords(reason);
-    [hud.hidden, join.hidden] = [true, false];
-  };
-  [hud.hidden, join.hidden] = [false, true];
+  begin(decodeJson(session.reply));
   document.activeElement?.blur();
+}
+
+/** The server has let the player in. */
+function begin(welcome) {
+  [world, seen, sent] = [new World(), null, ""];
+  me = welcome.name;
+  world.setRules(welcome.rules);
+  [hud.hidden, join.hidden, find("away").hidden] = [false, true, true];
   controls.release();
 }
 
@@ -162,7 +178,7 @@ function inWords(reason) {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.code === "KeyM" && gate) find("sound").click();
+  if (event.code === "KeyM" && session) find("sound").click();
 });
 find("sound").addEventListener("click", () => {
   sound.isOn = !sound.isOn;
@@ -180,7 +196,7 @@ let before = performance.now();
 function frame(now) {
   const dt = Math.min((now - before) / 1000, 0.1);
   before = now;
-  const shown = gate && world.newest ? world : welcome;
+  const shown = session && world.newest ? world : welcome;
   shown.moveTo(now);
   const rabbits = painter.draw(shown, { me, leader, thumb: controls.thumb, dt, time: now / 1000 });
   if (shown === world) {
@@ -195,10 +211,11 @@ function steer(rabbit) {
   if (!rabbit) return;
   const [x, y] = controls.stick(painter.toScreen(rabbit));
   const wish = [round(x), round(y), controls.isFiring];
-  // A gate reads what comes too fast more slowly; only what is new is said.
-  if (String(wish) === sent) return;
+  // A gate reads what comes too fast more slowly; only what is new is said. While the
+  // connection is lost nothing is: only the newest wish counts when it is back.
+  if (String(wish) === sent || !session.isConnected || session.isFull) return;
   sent = String(wish);
-  gate.send(STEER, wish);
+  session.send(STEER, wish);
 }
 
 function round(value) {

@@ -39,6 +39,7 @@ export class Pane {
     this.session = new Session(websocket);
     this.session.onMessage = (cmd, value) => this.#hear(cmd, value);
     this.session.onChange = (welcome) => this.#connected(welcome);
+    this.session.onAway = (isAway) => this.#showLost(isAway);
     this.session.onRefused = (reason) => this.onRefused(reason);
     this.#part("canvas").addEventListener("pointerdown", (event) => this.session.send(GO, this.painter.at(event.clientX, event.clientY)));
     this.#part(".say").addEventListener("submit", (event) => this.#say(event));
@@ -85,11 +86,15 @@ export class Pane {
   }
 
   #connected(welcome) {
-    const lost = this.#part(".lost");
-    lost.hidden = this.painter.isLive = welcome !== null;
-    lost.textContent = lost.hidden ? "" : `${this.name} does not answer. Trying again…`;
+    this.#showLost(welcome === null);
     if (!welcome) this.picture = null;
     else this.onWelcome(welcome), this.#look(welcome.bridge);
+  }
+
+  #showLost(isLost) {
+    const lost = this.#part(".lost");
+    lost.hidden = this.painter.isLive = !isLost;
+    lost.textContent = isLost ? `${this.name} does not answer. Trying again…` : "";
   }
 
   #hear(cmd, value) {

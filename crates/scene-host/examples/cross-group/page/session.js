@@ -1,7 +1,7 @@
 // A world as this page is connected to it: as a player, or as somebody who looks on.
-// When the connection ends, it is made again.
+// When the session ends, another one is begun.
 
-import { Gate } from "./gate.js";
+import { decodeJson, Session as GateSession } from "./redrabbit.js";
 
 export const [STEER, GO, SAY, TRAVEL, RENAME] = [1, 2, 3, 4, 5];
 export const [STATE, CHAT, BRIDGE, TICKET, TOLD] = [10, 11, 12, 13, 14];
@@ -13,6 +13,8 @@ export class Session {
   onMessage = (cmd, value) => {};
   /** Called when it is connected: with what the server has said, or null when it is not. */
   onChange = (welcome) => {};
+  /** Called when the connection is lost, and when there is another one: nothing is missed. */
+  onAway = (isAway) => {};
   /** Called when the server does not know this key, or not any more. */
   onRefused = (reason) => {};
 
@@ -40,36 +42,47 @@ export class Session {
   }
 
   send(cmd, value = null) {
-    this.#gate?.send(cmd, value);
+    if (this.#gate && !this.#gate.isFull) this.#gate.send(cmd, JSON.stringify(value));
   }
 
   async #connect(wish) {
     const round = (this.#round += 1);
-    // Its end is no news any more: the new connection may be what ends it.
+    const isNewest = () => round === this.#round;
     const before = this.#gate;
-    if (before) before.onEnd = () => {};
+    let [gate, welcome] = [null, null];
+    // Whoever has a rabbit comes back to that one.
+    const again = () => (welcome?.key ? { key: welcome.key } : wish);
+    const options = {
+      key: () => JSON.stringify(again()),
+      onMessage: ({ cmd, body }) => this.onMessage(cmd, decodeJson(body)),
+      onAway: () => isNewest() && this.onAway(true),
+      onBack: () => isNewest() && this.onAway(false),
+      onFresh: (reply) => isNewest() && this.onChange((welcome = decodeJson(reply))),
+      onClosed: ({ reason }) => {
+        if (this.#gate === gate) this.#gate = null;
+        // The end of an older one is no news: the newer one may be what has ended it.
+        if (isNewest()) this.#ended(reason, again());
+      },
+    };
     for (;;) {
       try {
-        const { gate, welcome } = await Gate.login(this.#address, JSON.stringify(wish));
-        if (round !== this.#round) return gate.close();
+        gate = await GateSession.login(this.#address, options);
+        if (!isNewest()) return gate.close();
         before?.close();
         this.#gate = gate;
-        gate.onMessage = (cmd, value) => this.onMessage(cmd, value);
-        gate.onEnd = (reason) => this.#ended(reason, welcome.key ? { key: welcome.key } : wish);
-        this.onChange(welcome);
+        this.onChange((welcome = decodeJson(gate.reply)));
         return;
-      } catch ({ message }) {
-        if (round !== this.#round) return;
-        if (message === "verify_refused") return this.onRefused(message);
+      } catch ({ reason }) {
+        if (!isNewest()) return;
+        if (reason === "verify_refused") return this.onRefused(reason);
         if (!before) this.onChange(null);
       }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-      if (round !== this.#round) return;
+      if (!isNewest()) return;
     }
   }
 
   #ended(reason, wish) {
-    this.#gate = null;
     this.onChange(null);
     if (reason === "replaced") this.onRefused(reason);
     else setTimeout((round) => round === this.#round && this.#connect(wish), AGAIN_MS, this.#round);
