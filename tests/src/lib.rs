@@ -5,6 +5,7 @@
 //!   plays in it.
 //! - [`Cluster`] is one with several gates, scenes and slaves.
 //! - [`Groups`] is several of them with bridges between.
+//! - [`Certificate`] is what gates with TLS show.
 //! - [`Brokers`] is a master and its slaves alone. [`Traffic`] is what nodes of
 //!   that group say to each other, counted to the last message.
 //!
@@ -15,6 +16,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
 mod brokers;
+mod certificate;
 mod cluster;
 mod group;
 mod groups;
@@ -29,6 +31,7 @@ mod seed;
 mod traffic;
 
 pub use brokers::{Brokers, MASTER, slave};
+pub use certificate::Certificate;
 pub use cluster::{Cluster, Members};
 pub use group::{Group, Runs};
 pub use groups::{

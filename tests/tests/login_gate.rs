@@ -9,7 +9,9 @@ use std::{
 };
 
 use client::{Client, ClientError, Redirect, Session};
-use tests::{Cluster, ECHO, Members, Place, Player, Signal, eventually, own_address, within};
+use tests::{
+    Certificate, Cluster, ECHO, Members, Place, Player, Signal, eventually, own_address, within,
+};
 use tokio::task::JoinSet;
 
 /// The gate that clients log in at.
@@ -128,6 +130,32 @@ async fn ten_thousand_logins_are_spread_evenly_over_three_gates() {
         held += cluster.metric(&gate, "redrabbit_gate_sessions").await;
     }
     assert_eq!(held, CLIENTS as u64);
+}
+
+#[tokio::test]
+async fn bots_come_by_the_login_gate_through_tls() {
+    let address = own_address();
+    let certificate = Certificate::of(&[address.into()]);
+    let lines = certificate.lines();
+    let more = format!(
+        "{lines}[gates.\"gate@1\"]\ntcp = \"{address}:10401\"\nhttp = \"{address}:11401\"\n{lines}"
+    );
+    let mut cluster = cluster(0, ECHO, &more).await;
+    cluster.run("gate@1");
+    is_ready(&cluster, LOGIN).await;
+    let authority = certificate.authority();
+    let mut arguments = ["bots", "--count", "50", "--cmd", "1", "--duration", "1s"].to_vec();
+    arguments.extend(["--json", "--ca", authority.to_str().unwrap()]);
+    let output = cluster.redrabbit(&arguments).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["logins"], 50, "{said}");
+    assert_eq!(report["gates"][0], format!("tls://{}", cluster.tcp(LOGIN)));
+    // Who believes other authorities does not get in.
+    let output = cluster.redrabbit(&arguments[..7]).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("certificate"), "{output:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ const body = (number) => String(number).padEnd(Number(width));
 const total = Number(messages);
 let heard = 0;
 let losses = 0;
+let wake;
 
 function end(error) {
   console.error(error);
@@ -22,6 +23,7 @@ const options = {
   webSocket: WebSocket,
   onMessage: ({ cmd, body: bytes }) => {
     heard += 1;
+    wake?.();
     if (cmd !== 1 || decodeText(bytes) !== body(heard)) end(`${decodeText(bytes)} came in the place of ${heard}`);
     if (heard === total) {
       console.log(JSON.stringify({ losses }));
@@ -47,5 +49,8 @@ async function login() {
 const session = await login();
 for (let number = 1; number <= total; number += 1) {
   await session.ready();
+  // Some are under way at any time. All that are go out anew after a loss, and a network
+  // that breaks at once would carry nothing else.
+  while (number > heard + 100) await new Promise((resolve) => (wake = resolve));
   session.send(1, body(number));
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use client::{ClientError, Trust};
+use client::Trust;
 use daemon::Exit;
 use topology::{Topology, TopologyError};
 
@@ -105,12 +105,14 @@ pub enum BotsError {
         file: String,
     },
     /// What was given is no address.
-    #[error("{option}: {error}")]
+    #[error("{option} {given}: expected {expected}")]
     Address {
         /// Where it was given.
         option: &'static str,
-        /// What is wrong with it.
-        error: ClientError,
+        /// What was given.
+        given: String,
+        /// What could have been.
+        expected: &'static str,
     },
     /// There is no authority in the file.
     #[error("--ca {file}: {reason}")]
@@ -203,12 +205,24 @@ impl BotsArgs {
     }
 
     fn doors_anywhere(&self) -> Result<Vec<Door>, BotsError> {
-        let tcp = self.tcp.iter().map(|address| match address {
-            url if url.contains("://") => door("--tcp", url, &["tcp", "tls"]),
-            address => door("--tcp", &format!("tcp://{address}"), &["tcp"]),
+        let tcp = self.tcp.iter().map(|given| {
+            let door = match given.split_once("://") {
+                None => Door::at(&format!("tcp://{given}")),
+                Some(_) => door(given, &["tcp", "tls"]),
+            };
+            door.ok_or_else(|| BotsError::Address {
+                option: "--tcp",
+                given: given.clone(),
+                expected: "host:port or tls://host:port",
+            })
         });
-        let websocket = self.websocket.iter();
-        let websocket = websocket.map(|url| door("--websocket", url, &["ws", "wss"]));
+        let websocket = self.websocket.iter().map(|given| {
+            door(given, &["ws", "wss"]).ok_or_else(|| BotsError::Address {
+                option: "--websocket",
+                given: given.clone(),
+                expected: "ws://host:port or wss://host",
+            })
+        });
         let given: Vec<Door> = tcp.chain(websocket).collect::<Result<_, _>>()?;
         if !given.is_empty() {
             return Ok(given);
@@ -235,15 +249,10 @@ impl BotsError {
 }
 
 /// A door of one of these kinds.
-fn door(option: &'static str, url: &str, schemes: &[&str]) -> Result<Door, BotsError> {
-    let is_one = |scheme: &&str| url.split("://").next() == Some(scheme);
-    let door = match schemes.iter().any(is_one) {
-        true => Door::at(url),
-        false => Err(ClientError::Address {
-            url: url.to_owned(),
-        }),
-    };
-    door.map_err(|error| BotsError::Address { option, error })
+fn door(url: &str, schemes: &[&str]) -> Option<Door> {
+    let (scheme, _) = url.split_once("://")?;
+    let is_one = schemes.contains(&scheme);
+    is_one.then(|| Door::at(url)).flatten()
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -13,8 +13,8 @@ pub(super) struct Door(Address);
 
 impl Door {
     /// `tcp://`, `tls://`, `ws://` or `wss://`, and the gate's name there.
-    pub(super) fn at(url: &str) -> Result<Door, ClientError> {
-        url.parse().map(Door)
+    pub(super) fn at(url: &str) -> Option<Door> {
+        url.parse().ok().map(Door)
     }
 
     /// One of each gate where players come: those that send them on, where there are such.
@@ -23,7 +23,7 @@ impl Door {
         let has_login = gates().any(|gate| gate.mode == GateMode::Login);
         gates()
             .filter(|gate| !has_login || gate.mode == GateMode::Login)
-            .filter_map(|gate| Door::at(&url(gate)?).ok())
+            .filter_map(|gate| Door::at(&url(gate)?))
             .collect()
     }
 
@@ -99,7 +99,7 @@ mod tests {
     fn players_come_to_login_gates_where_there_are_such() {
         let doors = doors(
             r#"
-            [gates."login@0"]
+            [gates."gate@1"]
             mode = "login"
             tcp = "127.0.0.1:10240"
             [gates."gate@0"]

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use client::{Address, Client, ClientError, Session, Trust};
+use client::{Address, Client, Session};
 
-use super::{Certificate, Server};
+use ::tests::Certificate;
+
+use super::Server;
 
 /// By which way clients come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +25,10 @@ pub(super) enum Way {
 }
 
 /// Whoever comes to a server by one way.
-pub(super) struct Clients {
+pub(super) struct Clients<'a> {
     way: Way,
     address: Address,
-    authority: String,
+    certificate: &'a Certificate,
 }
 
 /// How long a server may take until it lets somebody in.
@@ -50,8 +52,8 @@ impl Way {
     }
 }
 
-impl Clients {
-    pub(super) fn new(server: &Server, way: Way, certificate: &Certificate) -> Result<Clients> {
+impl<'a> Clients<'a> {
+    pub(super) fn new(server: &Server, way: Way, certificate: &'a Certificate) -> Result<Self> {
         let url = match way {
             Way::Tcp | Way::Compressed => format!("tcp://{}", server.tcp()),
             Way::Tls | Way::TlsAgain => format!("tls://{}", server.tcp()),
@@ -59,16 +61,15 @@ impl Clients {
             Way::Wss => format!("wss://{}", server.websocket()?),
             Way::LoginGate => format!("tcp://{}", server.login()?),
         };
-        let authority = certificate.authority.clone();
         let address = url.parse::<Address>()?;
         let address = match way.is_encrypted() {
-            true => address.trusting(Trust::authorities(authority.as_bytes())?),
+            true => address.trusting(certificate.trust()),
             false => address,
         };
         Ok(Clients {
             way,
             address,
-            authority,
+            certificate,
         })
     }
 
@@ -86,16 +87,8 @@ impl Clients {
 
     /// A client that has been let in.
     pub(super) async fn client(&self, name: &str) -> Result<Client> {
-        let mut client = Client::connect(&self.address()?).await?;
-        match client.login(name).await {
-            Ok(_) => Ok(client),
-            Err(ClientError::Redirected(redirect)) => {
-                let mut client = Client::connect(&redirect.address.parse()?).await?;
-                client.redeem(&redirect.ticket).await?;
-                Ok(client)
-            }
-            Err(error) => Err(error.into()),
-        }
+        let (client, _) = Client::enter(&self.address()?, name).await?;
+        Ok(client)
     }
 
     /// A session, that may come back.
@@ -110,7 +103,7 @@ impl Clients {
     fn address(&self) -> Result<Address> {
         let address = self.address.clone();
         Ok(match self.way {
-            Way::Tls => address.trusting(Trust::authorities(self.authority.as_bytes())?),
+            Way::Tls => address.trusting(self.certificate.trust()),
             _ => address,
         })
     }

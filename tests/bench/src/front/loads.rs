@@ -23,7 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ECHO: u16 = 1;
 
 /// So many clients come, and all of them stay.
-pub(super) async fn login(server: &Server, clients: &Clients, count: usize) -> Result<Measured> {
+pub(super) async fn login(
+    server: &Server,
+    clients: &Clients<'_>,
+    count: usize,
+) -> Result<Measured> {
     clients.are_let_in().await?;
     let before = server.processes.usage()?;
     let begun = Instant::now();
@@ -68,7 +72,7 @@ where
 /// So many sessions with so many messages each under way, for a while.
 pub(super) async fn echo(
     server: &Server,
-    clients: &Clients,
+    clients: &Clients<'_>,
     (count, each): (usize, usize),
     body: usize,
     seconds: f64,
@@ -152,7 +156,11 @@ pub(super) fn compressed(bytes: usize) -> (usize, usize) {
 
 /// So many sessions lose their connection at the same moment; how long it takes until each
 /// has said something over another one, and heard it back.
-pub(super) async fn resume(server: &Server, clients: &Clients, count: usize) -> Result<Measured> {
+pub(super) async fn resume(
+    server: &Server,
+    clients: &Clients<'_>,
+    count: usize,
+) -> Result<Measured> {
     clients.are_let_in().await?;
     let cut = Arc::new(Barrier::new(count + 1));
     let mut sessions = JoinSet::new();

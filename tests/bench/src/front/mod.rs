@@ -4,12 +4,11 @@
 mod clients;
 mod loads;
 
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
 
-use ::tests::Histogram;
+use ::tests::{Certificate, Histogram};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::gate::{
@@ -49,13 +48,6 @@ enum Load {
 const SMALL: usize = 64;
 const LARGE: usize = 4096;
 
-/// A certificate for this machine, and who has signed it.
-struct Certificate {
-    authority: String,
-    files: (PathBuf, PathBuf),
-    _folder: tempfile::TempDir,
-}
-
 /// What is compared, and how many of it.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -91,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         [] => &all[..],
         some => some,
     };
-    let certificate = Certificate::new()?;
+    let certificate = Certificate::of(&[Ipv4Addr::LOCALHOST.into()]);
     measured::head();
     for load in loads {
         several(*load, plan, &certificate)?;
@@ -127,7 +119,11 @@ fn several(load: Load, plan: Plan, certificate: &Certificate) -> Result<()> {
             let one = || -> Result<Measured> {
                 let server = start(*way, certificate)?;
                 let runtime = runtime()?;
-                let body = if name.ends_with(" 64 B") { SMALL } else { LARGE };
+                let body = if name.ends_with(" 64 B") {
+                    SMALL
+                } else {
+                    LARGE
+                };
                 runtime.block_on(async {
                     let clients = clients::Clients::new(&server, *way, certificate)?;
                     match load {
@@ -159,7 +155,7 @@ fn several(load: Load, plan: Plan, certificate: &Certificate) -> Result<()> {
 fn start(way: Way, certificate: &Certificate) -> Result<Server> {
     let layout = Layout {
         login_gate: way == Way::LoginGate,
-        certificate: way.is_encrypted().then(|| certificate.files.clone()),
+        certificate: way.is_encrypted().then(|| certificate.lines()),
         ..Layout::default()
     };
     let subject = Subject {
@@ -174,29 +170,6 @@ fn runtime() -> Result<Runtime> {
         .worker_threads(1)
         .enable_all()
         .build()?)
-}
-
-impl Certificate {
-    fn new() -> Result<Certificate> {
-        let folder = tempfile::tempdir()?;
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let key = KeyPair::generate()?;
-        let certificate =
-            CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
-        let files = (
-            folder.path().join("gate.pem"),
-            folder.path().join("gate.key"),
-        );
-        std::fs::write(&files.0, certificate.pem())?;
-        std::fs::write(&files.1, key.serialize_pem())?;
-        Ok(Certificate {
-            authority: authority.pem(),
-            files,
-            _folder: folder,
-        })
-    }
 }
 
 /// What was measured, of so many.

@@ -53,8 +53,8 @@ pub(crate) struct Layout {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// Whether there is a login gate as well, which is measured as a gate.
     pub(crate) login_gate: bool,
-    /// What the gate shows its clients: a certificate, and its key.
-    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
+    /// The lines of what the gate shows its clients.
+    pub(crate) certificate: Option<String>,
 }
 
 /// Processes at work, until this is dropped.
@@ -161,8 +161,8 @@ fn group(programs: Option<&Path>, layout: &Layout, folder: TempDir) -> Result<Se
          [scenes.\"scene@0\"]\nscript = \"bench.py\"\n\n\
          [gates.\"gate@0\"]\ntcp = \"{tcp}\"\nwebsocket = \"{websocket}\"\n"
     );
-    if let Some((certificate, key)) = &layout.certificate {
-        text += &format!("certificate = {certificate:?}\nkey = {key:?}\n");
+    if let Some(lines) = &layout.certificate {
+        text += lines;
     }
     if layout.login_gate {
         text += &format!("\n[gates.\"gate@1\"]\nmode = \"login\"\ntcp = \"{login}\"\n");
