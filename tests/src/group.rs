@@ -172,6 +172,15 @@ script = "main.py"
         }
     }
 
+    /// Waits until the log has this text. What a role has written is there a little later:
+    /// it goes through `redrabbit up`.
+    pub async fn says(&self, text: &str) {
+        eventually(&format!("the log has {text:?}"), async || {
+            self.log().contains(text).then_some(())
+        })
+        .await;
+    }
+
     /// The process that was started: all of a solo group, or `redrabbit up`.
     pub fn process(&mut self) -> &mut Process {
         match &mut self.running {

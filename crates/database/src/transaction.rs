@@ -171,7 +171,9 @@ impl Transaction {
             Ok(_) => {}
             Err(error) => {
                 let undoes = self.0.errors_undo || error.kind == ErrorKind::Conflict;
-                if undoes || !is_usable {
+                // One that was under way when the time was over is not what went wrong.
+                let is_late = !is_usable && Instant::now() >= self.0.deadline;
+                if (undoes || !is_usable) && !is_late {
                     self.0.is_undone.store(true, Ordering::Relaxed);
                 }
             }

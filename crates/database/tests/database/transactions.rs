@@ -116,6 +116,22 @@ async fn a_transaction_that_takes_too_long_is_rolled_back() {
 }
 
 #[tokio::test]
+async fn a_statement_that_is_under_way_at_the_end_of_the_time_is_not_blamed_for_it() {
+    for (kind, sleeps) in [
+        (Kind::MySql, "SELECT SLEEP(3)"),
+        (Kind::Postgres, "SELECT pg_sleep(3)"),
+    ] {
+        let test = Test::new(kind);
+        let limit = Duration::from_millis(100);
+        let transaction = test.database.admit().unwrap().begin(limit).await.unwrap();
+        let error = transaction.run(sleeps.into(), vec![]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DeadlineExceeded, "{kind:?}");
+        let error = transaction.commit().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DeadlineExceeded, "{kind:?}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn postgres_does_not_commit_what_has_had_an_error() {
     let test = Test::new(Kind::Postgres);
     test.table("transactions_failed", "n INTEGER").await;
