@@ -116,6 +116,16 @@ fn a_clients_bytes_are_the_same_frames_however_they_are_split() {
 }
 
 #[test]
+fn bodies_between_clients_and_gates_are_what_is_written_again_and_no_larger_than_they_may() {
+    holds("bodies", 5000, fuzz::bodies::check);
+}
+
+#[test]
+fn a_load_balancers_header_is_read_to_its_end_or_refused() {
+    holds("proxy", 5000, fuzz::proxy::check);
+}
+
+#[test]
 fn a_websocket_clients_bytes_are_the_same_frames_however_they_are_split() {
     holds("websocket", 1000, fuzz::websocket::check);
 }

@@ -11,11 +11,21 @@ use std::{
 
 use daemon::LogPace;
 use protocol::{tls::PublicTls, v1::CloseReason};
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{io::AsyncRead, net::TcpStream, time::Instant};
 use topology::IpNet;
 use tracing::{debug, warn};
 
 pub(crate) use stream::Stream;
+
+/// Who the client is by the header of a load balancer, for the fuzzer: nothing where it
+/// speaks for itself.
+#[doc(hidden)]
+pub async fn read_proxy_header(
+    socket: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<IpAddr>, String> {
+    let read = proxy::read(socket).await;
+    read.map_err(|error| error.to_string())
+}
 
 /// The way in, the same for all connections of a gate.
 pub(crate) struct Entrance {

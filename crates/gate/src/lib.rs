@@ -71,6 +71,8 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use entrance::read_proxy_header;
 pub use gate::{Drained, Gate, Listeners};
 pub use shared::GateConfig;
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! What the fuzzer starts from: small examples of everything that is sent, and
 //! of what a hostile peer would think of first.
 
+mod door;
 mod websocket;
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub fn seeds() -> Vec<Seed> {
     }
     seeds.extend(words().map(|(name, bytes)| ("words", name, bytes)));
     seeds.extend(frames().map(|(name, bytes)| ("client_frames", name, bytes)));
+    seeds.extend(door::bodies().map(|(name, bytes)| ("bodies", name, bytes)));
+    seeds.extend(door::headers().map(|(name, bytes)| ("proxy", name, bytes)));
     seeds.extend(websocket::messages().map(|(name, bytes)| ("websocket", name, bytes)));
     seeds
 }

@@ -5,11 +5,13 @@
 //! [`corpus`] is where that comes from.
 
 pub mod batch;
+pub mod bodies;
 pub mod broker;
 pub mod client_frames;
 pub mod corpus;
 pub mod envelope;
 pub mod node;
+pub mod proxy;
 pub mod websocket;
 pub mod words;
 
