@@ -22,7 +22,7 @@ fn slow(kind: Kind) -> &'static str {
 #[tokio::test]
 async fn a_statement_over_its_time_ends_there_and_here() {
     for kind in ALL {
-        let timeout = Duration::from_millis(300);
+        let timeout = Duration::from_secs(1);
         let test = Test::with(
             kind,
             Settings {
@@ -31,7 +31,12 @@ async fn a_statement_over_its_time_ends_there_and_here() {
                 ..Settings::default()
             },
         );
-        test.table("limits_kept", "n INTEGER").await;
+        if matches!(kind, Kind::Sqlite | Kind::Memory) {
+            test.table("limits_kept", "n INTEGER").await;
+        } else {
+            // Servers may take longer for that than a statement has here.
+            Test::new(kind).table("limits_kept", "n INTEGER").await;
+        }
         let begun = Instant::now();
         let error = test.try_run(slow(kind), vec![]).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::DeadlineExceeded, "{kind:?}: {error}");
@@ -163,7 +168,7 @@ async fn of_100_000_statements_at_once_a_bounded_number_waits_and_the_rest_is_re
 #[tokio::test]
 async fn who_waits_too_long_for_a_connection_is_told() {
     for kind in ALL {
-        let timeout = Duration::from_millis(200);
+        let timeout = Duration::from_secs(1);
         let test = Test::with(
             kind,
             Settings {

@@ -378,7 +378,8 @@ impl Stage {
 
     /// Ends the host with nobody in it, and says whether it ended cleanly.
     pub(crate) async fn stop(self) -> bool {
-        self.push(Event::GroupLost);
+        // It may have stopped already, if it was asked to and all have left.
+        let _ = self.host.inbox().push(Event::GroupLost);
         self.host.stop(PATIENCE).await
     }
 }
