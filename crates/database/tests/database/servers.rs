@@ -170,11 +170,30 @@ impl Server {
         .await;
     }
 
-    /// As a power cut would.
+    /// As a power cut would: with PostgreSQL's processes for each connection, which would
+    /// answer once more before they notice.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let pid = child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let children: Vec<&str> = children.split_whitespace().collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if !children.is_empty() {
+            // Some may have gone with it.
+            let _ = Command::new("kill")
+                .arg("-KILL")
+                .args(&children)
+                .stderr(Stdio::null())
+                .status();
+        }
+        let give_up = Instant::now() + PATIENCE;
+        while children.iter().any(|child| is_alive(child)) {
+            assert!(Instant::now() < give_up, "the server does not go");
+            std::thread::yield_now();
         }
     }
 }
@@ -183,6 +202,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a process is more than a word of its end that nobody has taken yet.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
+    state.is_some_and(|state| state != "Z")
 }
 
 /// Tries until it succeeds.
