@@ -131,6 +131,20 @@ impl Cluster {
             names.iter().eq(self.running.keys()).then_some(())
         })
         .await;
+        self.gates_can_verify().await;
+    }
+
+    /// Waits until every gate knows the scene that verifies clients: it hears of a scene
+    /// a moment after the directory has it.
+    pub(crate) async fn gates_can_verify(&self) {
+        for gate in self.running.keys().filter(|name| role(name) == "gate") {
+            eventually(&format!("{gate} knows who verifies clients"), async || {
+                let says = self.readiness(gate).await;
+                let cannot = says == "starting" || says.ends_with("the group");
+                (!cannot).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Waits until this node is in the directory, and ready.

@@ -67,6 +67,7 @@ impl Groups {
             for name in cluster.names() {
                 cluster.has(&name).await;
             }
+            cluster.gates_can_verify().await;
         }
     }
 
